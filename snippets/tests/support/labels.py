@@ -1,0 +1,82 @@
+"""Tells the JUnit file what each test was about (a pytest plugin).
+
+The site reads these properties: what kind of test it was, of which snippet, in which
+environment, and from which version of the files. See docs/_ext/results.py.
+"""
+
+import hashlib
+import platform
+import ssl
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from support.pages import Section
+from support.requirements import ROOT
+
+SNIPPETS = ROOT / "snippets"
+
+
+@cache
+def environment() -> tuple[tuple[str, str], ...]:
+    """Return on what the tests run."""
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    kernel = f"{platform.system()} {platform.release()}"
+    openssl = " ".join(ssl.OPENSSL_VERSION.split()[:2])
+    return (
+        ("environment", f"{python}, {kernel}, {openssl}"),
+        ("python", python),
+        ("kernel", kernel),
+        ("openssl", openssl),
+    )
+
+
+@cache
+def source(path: Path) -> tuple[str, str]:
+    """Return the property that names the version of a file."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return "source", f"{path.relative_to(ROOT).as_posix()} sha256:{digest}"
+
+
+def labels(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    """Yield the properties of *item*; none for tests of the harness itself."""
+    example = getattr(item, "example", None)
+    section = getattr(example, "parsed", None)
+    if isinstance(section, Section):
+        kind, snippet = "transcript", next(iter(section.snippets), "")
+    elif isinstance(item, pytest.DoctestItem):
+        kind, snippet = "doctest", item.path.stem
+    else:
+        kind, snippet = "case", item.path.stem.removeprefix("test_")
+    file = SNIPPETS / f"{snippet}.py"
+    if not snippet or not file.is_file():
+        return
+    contract = getattr(getattr(item, "cls", None), "contract", None)
+    if contract:
+        kind = "contract"
+        yield "contract", contract
+        yield "check", check_name(item)
+    yield "kind", kind
+    yield "snippet", snippet
+    yield source(file)
+    if kind == "transcript":
+        yield source(item.path)
+    yield from environment()
+
+
+def check_name(item: pytest.Item) -> str:
+    """Return the first line of the docstring of the test function of *item*."""
+    doc = getattr(getattr(item, "obj", None), "__doc__", None) or item.name
+    return str(doc).strip().split("\n")[0]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Label all items; ``-k NAME`` then selects all that is about a snippet."""
+    for item in items:
+        properties = list(labels(item))
+        item.user_properties += properties
+        item.extra_keyword_matches.update(
+            value for name, value in properties if name == "snippet"
+        )

@@ -1,0 +1,41 @@
+"""In CI, a test that is skipped has failed (a pytest plugin).
+
+At home a missing program may skip a test, and says how to get it. In CI nothing may
+be missing, or a skip would hide what was not run.
+"""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+
+def refuse(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a failure of a skip where the environment variable CI is set."""
+    if os.environ.get("CI") and report.skipped:
+        longrepr = report.longrepr
+        reason = longrepr[2] if isinstance(longrepr, tuple) else longrepr
+        report.outcome = "failed"
+        report.longrepr = (
+            f"skipped, which counts as a failure where CI is set: {reason}"
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[
+    None, pytest.TestReport, pytest.TestReport
+]:
+    """Look at the report of each phase of each test."""
+    report = yield
+    refuse(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[
+    None, pytest.CollectReport, pytest.CollectReport
+]:
+    """Look at the report of each file and folder collected."""
+    report = yield
+    refuse(report)
+    return report

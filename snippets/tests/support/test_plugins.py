@@ -1,0 +1,184 @@
+"""The pytest plugins label tests, refuse skips in CI and rewrite pages."""
+
+import hashlib
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from support import requirements
+from support.requirements import ROOT
+
+SKIPPING = """
+    import pytest
+
+    def test_at_run_time():
+        pytest.skip("nc is missing: run nox -s deps")
+
+    @pytest.mark.skip(reason="never run")
+    def test_by_mark():
+        pass
+
+    def test_passes():
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("ci", "expected"),
+    [
+        ("", {"skipped": 2, "passed": 1}),
+        ("true", {"failed": 1, "errors": 1, "passed": 1}),
+    ],
+)
+def test_a_skip_fails_where_ci_is_set(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    ci: str,
+    expected: dict[str, int],
+) -> None:
+    """At home a skip is a skip; where CI is set it is a failure that says why."""
+    monkeypatch.setenv("CI", ci)
+    pytester.makepyfile(SKIPPING)
+    result = pytester.runpytest_inprocess("-p", "support.strict", "-p", "no:randomly")
+    assert expected == result.parseoutcomes()
+    if ci:
+        result.stdout.fnmatch_lines(["*counts as a failure*nc is missing*nox -s deps*"])
+
+
+def test_a_skipped_file_fails_where_ci_is_set(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that skips itself whole does not vanish from CI."""
+    monkeypatch.setenv("CI", "true")
+    pytester.makepyfile("import pytest\npytest.importorskip('no_such_module')\n")
+    result = pytester.runpytest_inprocess("-p", "support.strict")
+    assert {"errors": 1} == result.parseoutcomes()
+
+
+def test_results_say_what_was_tested(pytester: pytest.Pytester) -> None:
+    """A JUnit file names kind, snippet, version of the file, and environment."""
+    junit = pytester.path / "junit.xml"
+    target = "snippets/byte_order.py"
+    pytester.runpytest_subprocess(
+        f"--rootdir={ROOT}",
+        f"-c{ROOT / 'pyproject.toml'}",
+        f"--junitxml={junit}",
+        "-pno:cacheprovider",
+        str(ROOT / target),
+        str(ROOT / "snippets/tests/test_byte_order.py"),
+    ).assert_outcomes(passed=pytest.approx(0, abs=1000))  # type: ignore[arg-type]
+    cases = [
+        [(p.get("name"), p.get("value")) for p in case.iter("property")]
+        for case in ElementTree.parse(junit).iter("testcase")  # noqa: S314
+    ]
+    digest = hashlib.sha256((ROOT / target).read_bytes()).hexdigest()[:16]
+    assert cases
+    assert {"doctest", "case"} == {dict(case)["kind"] for case in cases}
+    for case in cases:
+        assert ("snippet", "byte_order") in case
+        assert ("source", f"{target} sha256:{digest}") in case
+        assert dict(case)["environment"] == ", ".join(
+            str(dict(case)[key]) for key in ("python", "kernel", "openssl")
+        )
+
+
+def test_a_missing_client_names_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is missing, and how to get it, is one line."""
+    monkeypatch.setattr(requirements, "PATH", str(tmp_path))
+    requirements.usable.cache_clear()
+    try:
+        told = requirements.missing(
+            requirements.clients_in(["echo x | nc -N localhost 1"])
+        )
+    finally:
+        requirements.usable.cache_clear()
+    assert told == (
+        "the client nc is missing: run nox -s deps (Debian package netcat-openbsd)"
+    )
+
+
+def test_another_nc_is_not_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program called nc that is not OpenBSD's counts as missing."""
+    fake = tmp_path / "nc"
+    fake.write_text("#!/bin/sh\necho 'GNU netcat 0.7.1'\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(requirements, "PATH", str(tmp_path))
+    requirements.usable.cache_clear()
+    try:
+        assert not requirements.usable("nc")
+    finally:
+        requirements.usable.cache_clear()
+
+
+PAGE = """\
+Title
+=====
+
+Section
+-------
+
+.. code-block:: console
+
+   $ echo truth
+   lie
+
+End.
+"""
+
+
+def inner(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
+    """Run the items plugin on PAGE in its own small project."""
+    docs = pytester.mkdir("docs")
+    (docs / "page.rst").write_text(PAGE)
+    pytester.makeconftest(
+        """
+        from pathlib import Path
+        from support import items
+        items.SectionNames.should_parse = lambda self, path: path.suffix == ".rst"
+        pytest_plugins = ["support.items"]
+        """
+    )
+    return pytester.runpytest_inprocess(*options, str(docs))
+
+
+def test_an_untrue_page_is_a_failed_item(pytester: pytest.Pytester) -> None:
+    """A page that lies fails, and the report shows the difference."""
+    result = inner(pytester)
+    result.stdout.fnmatch_lines(["*page.rst:7: *the output differs", "-lie", "+truth"])
+    assert 1 == result.parseoutcomes().get("failed")
+
+
+def test_rewriting_makes_the_page_true(pytester: pytest.Pytester) -> None:
+    """The option writes what happened into the page; then the page passes."""
+    result = inner(pytester, "--rewrite-transcripts")
+    assert {"passed": 1} == result.parseoutcomes()
+    text = (pytester.path / "docs" / "page.rst").read_text()
+    assert PAGE.replace("lie", "truth") == text
+
+
+def test_rewriting_refuses_to_run_in_parallel(pytester: pytest.Pytester) -> None:
+    """Two sections of one file would be written over each other."""
+    result = inner(pytester, "--rewrite-transcripts", "-n2")
+    result.stderr.fnmatch_lines(["*leave out -n*"])
+
+
+def test_a_malformed_page_is_one_clear_line(pytester: pytest.Pytester) -> None:
+    """A page that cannot be parsed fails the collection without a traceback."""
+    docs = pytester.mkdir("docs2")
+    (docs / "page.rst").write_text("T\n-\n\n.. code-block:: console\n\n   $ true\n")
+    pytester.makeconftest(
+        """
+        from support import items
+        items.SectionNames.should_parse = lambda self, path: path.suffix == ".rst"
+        pytest_plugins = ["support.items"]
+        """
+    )
+    result = pytester.runpytest_inprocess(str(docs))
+    result.stdout.fnmatch_lines(["*page.rst:4: this directive stands in no section*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    assert {"errors": 1} == result.parseoutcomes()

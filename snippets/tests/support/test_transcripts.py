@@ -1,0 +1,263 @@
+"""Transcripts pass where the page is true, and fail wherever it is not."""
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from support import transcripts
+from support.pages import PageError, parse
+from support.requirements import missing
+from support.sandbox import Sandbox, SandboxError
+from support.transcripts import TranscriptError, matches
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="namespaces are Linux's"
+)
+SHORT = 1.5  # seconds: for what never comes
+
+
+@pytest.fixture(autouse=True)
+def needs_sandbox() -> None:
+    """Skip where there are no sandboxes."""
+    lack = missing({"ip", "unshare", "nc", "bash"})
+    if lack:
+        pytest.skip(lack)
+    try:
+        with Sandbox():
+            pass
+    except SandboxError as error:
+        pytest.skip(str(error))
+
+
+def block(text: str, caption: str = "shell", typed: str = "") -> str:
+    """Return a console block."""
+    options = f"   :caption: {caption}\n" + (
+        f"   :emphasize-lines: {typed}\n" if typed else ""
+    )
+    content = textwrap.indent(textwrap.dedent(text).strip("\n"), "   ")
+    return f".. code-block:: console\n{options}\n{content}\n\n"
+
+
+def page(tmp_path: Path, *blocks: str) -> Path:
+    """Write a page of one section with *blocks*."""
+    path = tmp_path / "page.rst"
+    path.write_text("Title\n=====\n\nSection\n-------\n\n" + "".join(blocks) + "End.\n")
+    return path
+
+
+def check(path: Path, deadline: float = transcripts.DEADLINE) -> None:
+    """Run the only section of *path*."""
+    (section,) = parse(path)
+    transcripts.check(section, deadline=deadline)
+
+
+SERVER = block(
+    """
+    $ python snippets/tcp_echo_server.py
+    listening on 127.0.0.1:5566
+    """,
+    "server",
+)
+
+
+def test_a_true_page_passes(tmp_path: Path) -> None:
+    """Several consoles, typed lines, keys, continued commands and wildcards work."""
+    client = block("$ nc localhost 5566\nHello\nHello\n", "client", "2")
+    more = block("Ω €\nΩ €\n^C\n", "client", "1, 3")
+    shell = block(
+        """
+        $ echo one \\
+        > two
+        one two
+        $ echo $$ is a pid
+        ... is a pid
+        $ seq 9
+        1
+        ...
+        9
+        $ printf 'no newline'
+        no newline
+        $ cat
+        in
+        in
+        ^D
+        $ false
+        $ echo $?
+        1
+        """,
+        "shell",
+        "13, 15",
+    )
+    end = block("^C\n$ echo $?\n0\n", "server", "1")
+    check(page(tmp_path, SERVER, client, shell, more, end))
+
+
+def test_consoles_run_on_the_host_in_their_caption(tmp_path: Path) -> None:
+    """A caption that ends in "on bob" runs on a second host, joined to the first."""
+    alice = block("$ hostname\nalice\n", "shell on alice")
+    bob = block(
+        "$ hostname\nbob\n$ getent ahostsv4 alice | head -n 1\n192.0.2.1 ...\n",
+        "on bob",
+    )
+    ping = block(
+        "$ cat </dev/tcp/alice/5566\n...: Connection refused\n...\n", "try on bob"
+    )
+    check(page(tmp_path, alice, bob, ping))
+
+
+# A program that Ctrl-C interrupts between two commands, never inside one.
+TRAP = """\
+$ sh -c 'trap "%s" INT; echo listening on x; while :; do :; done'
+listening on x
+"""
+# A program that says more than the page before it is typed to.
+EARLY = "$ sh -c 'echo a; echo b; cat'\na\nin\nin\n"
+# A server that dies of its first client, and a client that waits until it is gone.
+MORTAL = "mkfifo pipe; sh -c 'echo $$ >pid; echo listening on x; read x <pipe; exit 4'"
+KILLER = "echo >pipe; while kill -0 $(cat pid) 2>/dev/null; do :; done"
+
+
+@pytest.mark.parametrize(
+    ("why", "blocks"),
+    [
+        ("the output differs", [block("$ echo yes\nno\n")]),
+        ("the output differs", [block("$ echo yes\nyes!\n")]),
+        ("the output differs", [block("$ echo yes\ny\n")]),
+        ("the output differs, and the program ended", [block("$ true\nyes\n")]),
+        ("the output differs", [block("$ seq 3\n1\n2\n")]),
+        ("the output differs", [block("$ seq 3\n1\n3\n")]),
+        ("the output differs", [block("$ seq 3\n2\n3\n")]),
+        ("the output differs", [block("$ printf '1\\n\\n2\\n'\n1\n2\n")]),
+        ("the output differs", [block("$ echo '  x'\nx\n")]),
+        ("the output differs", [block("$ echo pid\npid...\n")]),
+        ("the output differs", [block("$ echo pid\npid\n...\n")]),
+        ("the output differs", [block("$ no-such-program\n")]),
+        ("the output differs", [block("$ seq 2\n1\n2\n$ seq 2\n1\n2\n3\n$ true\n")]),
+        ("output is missing", [block("$ sh -c 'echo 1; exec sleep 99'\n1\n2\n")]),
+        ("has not ended", [block("$ sleep 99\n")]),
+        ("has not ended", [block("$ sleep 99\n$ true\n")]),
+        ("has not ended", [block("$ cat\nin\nin\n$ true\n", typed="2")]),
+        ("has not ended", [block("$ sh -c 'trap \"\" INT; cat'\n^C\n", typed="2")]),
+        ("output is missing", [block("$ cat >/dev/null\nin\nin\n", typed="2")]),
+        (
+            "page needs it|no program is running",
+            [block("$ true\nin\nin\n", typed="2")],
+        ),
+        ("the program ended", [block("$ true\n"), block("more\n")]),
+        ("output that the page does not show|differs", [block(EARLY, typed="3")]),
+        ("Ctrl-C did not end the program", [block(TRAP % "")]),
+        ("does not show: 'bye", [block(TRAP % "echo bye; exit")]),
+        (r"exit status 7\), the program said", [block(TRAP % "exit 7")]),
+        (
+            r"the program had ended \(exit status 4\)",
+            [
+                block("$ " + MORTAL + "\nlistening on x\n", "server"),
+                block("$ " + KILLER + "\n", "client"),
+            ],
+        ),
+        ("end what runs in the background", [block("$ sleep 99 &\n[1] ...\n")]),
+        ("has not ended", [block("$ exit\nexit\n")]),
+    ],
+)
+def test_an_untrue_page_fails(tmp_path: Path, why: str, blocks: list[str]) -> None:
+    """Wrong, missing and extra output, hangs and dead programs fail with the reason."""
+    path = page(tmp_path, *blocks)
+    with pytest.raises(TranscriptError, match=why) as caught:
+        check(path, SHORT)
+    assert str(caught.value).startswith(f"{path}:")
+
+
+def test_output_after_the_block_fails(tmp_path: Path) -> None:
+    """What a server says later, and no block shows, fails the section."""
+    server = block(
+        "$ python snippets/tcp_echo_server_dual_stack.py --host ::\n"
+        "listening on [::]:5566\n",
+        "server",
+    )
+    client = block("$ nc -4 localhost 5566\nHello\nHello\n^C\n", "client", "2, 4")
+    with pytest.raises(TranscriptError, match=r"does not show: .*::ffff:127.0.0.1"):
+        check(page(tmp_path, server, client))
+
+
+def test_a_failure_shows_the_difference(tmp_path: Path) -> None:
+    """The report has file, line, a diff, and what the other consoles said."""
+    client = block("$ nc localhost 5567\nHello\n", "client")
+    path = page(tmp_path, SERVER, client)
+    with pytest.raises(TranscriptError) as caught:
+        check(path)
+    report = str(caught.value).splitlines()
+    assert report[0].startswith(f"{path}:13: console 'client': the output differs")
+    assert "-Hello" in report
+    assert " $ nc localhost 5567" in report
+
+
+def test_wildcards_stand_for_something() -> None:
+    """``...`` is at least a character in a line, at least a line alone."""
+    assert matches(["a...c"], ["abc"])
+    assert matches(["a.c"], ["a.c"])
+    assert not matches(["a.c"], ["abc"])
+    assert not matches(["a...c"], ["ac"])
+    assert not matches(["a...c"], ["abcd"])
+    assert matches(["..."], ["x", "y"])
+    assert not matches(["..."], [])
+    assert matches(["1", "...", "9"], ["1", "2", "3", "9"])
+    assert not matches(["1", "...", "9"], ["1", "9"])
+    assert not matches([], ["x"])
+
+
+def test_recording_writes_what_happens(tmp_path: Path) -> None:
+    """Rewriting corrects output and keeps wildcards; then the page passes."""
+    path = page(
+        tmp_path,
+        SERVER.replace("5566", "9", 1).replace("tcp_echo", "tcp_echo", 1),
+        block(
+            "$ nc localhost 5566\nHello\nOld\nnoise\nThere\n^C\n", "client", "2, 5, 6"
+        ),
+        block("$ echo $$ is a pid; seq 2\n... is a pid\n1\n", "shell"),
+        block("^C\n$ echo ok\n", "server", "1"),
+    )
+    (section,) = parse(path)
+    path.write_text(transcripts.record(section))
+    text = path.read_text()
+    assert "listening on 127.0.0.1:5566" in text
+    assert "   Hello\n   Hello\n   There\n   There\n   ^C\n" in text
+    assert ":emphasize-lines: 2, 4, 6" in text
+    assert "   ... is a pid\n   1\n   2\n" in text
+    assert "   $ echo ok\n   ok\n" in text
+    assert text.endswith("End.\n")
+    check(path)
+
+
+@pytest.mark.parametrize(
+    ("why", "text"),
+    [
+        ("is empty", ".. code-block:: console\n\n"),
+        ("indented less", ".. code-block:: console\n\n      $ a\n   b\n"),
+        (
+            "use numbers from 1 to 1",
+            ".. code-block:: console\n   :emphasize-lines: 2\n\n   $ b\n",
+        ),
+        (
+            "such as 2, 4-6",
+            ".. code-block:: console\n   :emphasize-lines: x\n\n   $ b\n",
+        ),
+        ("option linenos", ".. code-block:: console\n   :linenos:\n\n   $ b\n"),
+        ("start with a command", ".. code-block:: console\n\n   b\n"),
+    ],
+)
+def test_a_malformed_block_is_refused(tmp_path: Path, why: str, text: str) -> None:
+    """The error says file and line of the block, what is wrong and what to do."""
+    path = page(tmp_path, "Prose.\n\n", text, "\n")
+    with pytest.raises(PageError, match=why) as caught:
+        parse(path)
+    assert str(caught.value).startswith(f"{path}:9: ")
+
+
+def test_a_block_outside_sections_is_refused(tmp_path: Path) -> None:
+    """A console block above the first section would belong to nothing."""
+    path = tmp_path / "page.rst"
+    path.write_text("Title\n=====\n\n.. code-block:: console\n\n   $ true\n")
+    with pytest.raises(PageError, match=f"{path}:4: .* in no section"):
+        parse(path)
