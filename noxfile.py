@@ -1,0 +1,214 @@
+"""The project's commands: ``nox -s docs``, ``nox -s tests`` and a few more.
+
+``nox -l`` lists them.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.11.12"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["docs", "tests"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+SITE = Path("build/html")
+RESULTS = Path("build/results")
+OLDEST_MINOR = 11  # CPython 3.11, as requires-python in pyproject.toml says
+
+
+def choose_pyenv_versions() -> None:
+    """Put every CPython that pyenv has on PATH, unless the caller chose some.
+
+    Without PYENV_VERSION pyenv's ``python3.12`` exists but fails.
+    """
+    if "PYENV_VERSION" in os.environ or not shutil.which("pyenv"):
+        return
+    listing = subprocess.run(
+        ["pyenv", "versions", "--bare"],  # noqa: S607
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    found = [
+        line
+        for line in reversed(listing.stdout.split())  # the newest first
+        if re.fullmatch(r"3\.\d+\.\d+", line)
+        and int(line.split(".")[1]) >= OLDEST_MINOR
+    ]
+    if found:
+        os.environ["PYENV_VERSION"] = ":".join(found)
+
+
+def runs(version: str) -> bool:
+    """Return whether CPython *version*, such as "3.12", is at hand and starts."""
+    if version == f"3.{sys.version_info.minor}":
+        return True  # the one that runs Nox
+    python = shutil.which(f"python{version}")
+    if not python:
+        return False
+    code = "import sys; print(sys.implementation.name, *sys.version_info[:2])"
+    answer = subprocess.run(
+        [python, "-c", code], capture_output=True, check=False, text=True
+    )
+    return answer.stdout.split() == ["cpython", *version.split(".")]
+
+
+choose_pyenv_versions()
+AT_HAND = [f"3.{minor}" for minor in range(OLDEST_MINOR, 40) if runs(f"3.{minor}")]
+if not AT_HAND:
+    sys.exit(f"no CPython 3.{OLDEST_MINOR} or newer on PATH: install one first")
+NEWEST = AT_HAND[-1]
+MISSING = [v for v in nox.project.python_versions(PYPROJECT) if v not in AT_HAND]
+
+
+def install(session: nox.Session, group: str) -> None:
+    """Install a dependency group of pyproject.toml."""
+    session.install(f"--group={group}")
+
+
+def build_site(session: nox.Session, sphinx_build: str) -> None:
+    """Build the site and print its address."""
+    session.run(
+        sphinx_build,
+        *("-n", "-W", "--keep-going", "-b", "html", "docs", str(SITE)),
+        external=True,
+    )
+    print(f"\n{(SITE / 'index.html').resolve().as_uri()}", flush=True)
+
+
+def docs_program(session: nox.Session) -> Path:
+    """Return where the session ``docs`` has its sphinx-build."""
+    return session.cache_dir.parent / "docs" / "bin" / "sphinx-build"
+
+
+@nox.session(python=NEWEST)
+def docs(session: nox.Session) -> None:
+    """Build the site in build/html, with the newest Python at hand."""
+    install(session, "docs")
+    build_site(session, "sphinx-build")
+
+
+@nox.session(python=AT_HAND)
+def tests(session: nox.Session) -> None:
+    """Test every snippet, doctest and transcript on each Python at hand."""
+    install(session, "test")
+    if session.posargs:  # a part of the tests, say: not for the site to show
+        session.run("python", "-m", "pytest", *session.posargs)
+        return
+    if docs_program(session).exists() and SITE.exists():
+        session.notify("refresh")  # runs after all tests, also if they fail
+    results = RESULTS / f"cpython-{session.python}-{sys.platform}.xml"
+    results.unlink(missing_ok=True)  # never show an earlier run's for this one's
+    session.run("python", "-m", "pytest", "-n", "auto", f"--junitxml={results}")
+
+
+def add_missing(version: str) -> None:
+    """Add the session of a supported Python that is not at hand, to say just that."""
+
+    def missing(session: nox.Session) -> None:
+        session.error(f"no python{version} on PATH: install CPython {version} first")
+
+    missing.__doc__ = f"(CPython {version} is not at hand)"
+    nox.session(name=f"tests-{version}", default=False, python=False)(missing)
+
+
+for _version in MISSING:
+    add_missing(_version)
+
+
+@nox.session(python=False, default=False)
+def refresh(session: nox.Session) -> None:
+    """Bring newer test results into a site that is there (``tests`` asks for it)."""
+    build_site(session, str(docs_program(session)))
+
+
+@nox.session(python=NEWEST, default=False)
+def lint(session: nox.Session) -> None:
+    """Check code, prose and workflows without running them."""
+    install(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy", "--strict")
+    session.run(
+        "sphinx-lint", "README.rst", "CONTRIBUTING.rst", "CHANGELOG.rst", "docs"
+    )
+    session.run("codespell")
+    for schema, files in {
+        "github-workflows": sorted(Path(".github/workflows").glob("*.yml")),
+        "dependabot": [Path(".github/dependabot.yml")],
+    }.items():
+        session.run(
+            "check-jsonschema",
+            f"--builtin-schema=vendor.{schema}",
+            *map(str, files),
+        )
+    session.run("zizmor", "--offline", "--pedantic", ".")
+
+
+@nox.session(python=False, default=False)
+def deps(session: nox.Session) -> None:
+    """Install the programs that the transcripts call (Debian and Ubuntu)."""
+    clients = PYPROJECT["tool"]["cheatsheet"]["clients"]
+    packages = sorted({clients[name] for name in clients if not has_client(name)})
+    if not packages:
+        session.log("every client is there: %s", ", ".join(sorted(clients)))
+    elif not shutil.which("apt-get"):
+        session.warn(
+            "not Debian or Ubuntu: install what Debian calls %s", ", ".join(packages)
+        )
+        return
+    else:
+        as_root = [] if os.geteuid() == 0 else ["sudo"]
+        apt = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]
+        session.run(*apt, "update", external=True)
+        session.run(
+            *apt,
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            *packages,
+            external=True,
+        )
+    warn_of_closed_namespaces(session)
+
+
+def has_client(name: str) -> bool:
+    """Return whether the program *name* is there."""
+    if not shutil.which(name):
+        return False
+    if name != "nc":
+        return True
+    # Three programs call themselves nc; the transcripts show OpenBSD's.
+    answer = subprocess.run(["nc", "-h"], capture_output=True, check=False, text=True)  # noqa: S607
+    return "OpenBSD" in answer.stdout + answer.stderr
+
+
+def warn_of_closed_namespaces(session: nox.Session) -> None:
+    """Say what to do where an ordinary user may not make a network namespace."""
+    restriction = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+    if os.geteuid() == 0 or not restriction.exists():
+        return
+    if restriction.read_text().strip() != "0":
+        session.warn(
+            "AppArmor keeps ordinary users from making network namespaces, so the"
+            " transcripts cannot run. Until the next boot this lets them:"
+            " sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+        )
+
+
+@nox.session(python=NEWEST, default=False)
+def live(session: nox.Session) -> None:
+    """Serve the site on 127.0.0.1 and rebuild it at every change."""
+    install(session, "live")
+    session.run(
+        *("sphinx-autobuild", "--host", "127.0.0.1", "--watch", "snippets"),
+        *("docs", "build/live", *session.posargs),
+    )
