@@ -12,6 +12,10 @@ from pathlib import Path
 
 import nox
 
+sys.path.insert(0, "snippets/tests")
+
+from support import requirements
+
 nox.needs_version = ">=2025.11.12"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
@@ -156,8 +160,8 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=False, default=False)
 def deps(session: nox.Session) -> None:
     """Install the programs that the transcripts call (Debian and Ubuntu)."""
-    clients = PYPROJECT["tool"]["cheatsheet"]["clients"]
-    packages = sorted({clients[name] for name in clients if not has_client(name)})
+    clients = requirements.packages()
+    packages = sorted({clients[c] for c in clients if not requirements.usable(c)})
     if not packages:
         session.log("every client is there: %s", ", ".join(sorted(clients)))
     elif not shutil.which("apt-get"):
@@ -178,17 +182,6 @@ def deps(session: nox.Session) -> None:
             external=True,
         )
     warn_of_closed_namespaces(session)
-
-
-def has_client(name: str) -> bool:
-    """Return whether the program *name* is there."""
-    if not shutil.which(name):
-        return False
-    if name != "nc":
-        return True
-    # Three programs call themselves nc; the transcripts show OpenBSD's.
-    answer = subprocess.run(["nc", "-h"], capture_output=True, check=False, text=True)  # noqa: S607
-    return "OpenBSD" in answer.stdout + answer.stderr
 
 
 def warn_of_closed_namespaces(session: nox.Session) -> None:

@@ -168,7 +168,7 @@ def test_a_block_that_nothing_runs_is_found(directive: str) -> None:
     assert ["page.rst:4"] == unrun(Path("page.rst"), text)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="transcripts run on Linux")
+@pytest.mark.linux
 def test_pytest_collects_every_transcript(pytestconfig: pytest.Config) -> None:
     """A run of the pages has an item for each section that has console blocks."""
     listing = subprocess.run(

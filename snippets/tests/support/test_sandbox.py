@@ -13,9 +13,7 @@ import pytest
 from support.requirements import missing
 from support.sandbox import Sandbox, SandboxError
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="namespaces are Linux's"
-)
+pytestmark = pytest.mark.linux
 DEADLINE = 20  # seconds
 
 OWNER = """

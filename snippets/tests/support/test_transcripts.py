@@ -1,6 +1,5 @@
 """Transcripts pass where the page is true, and fail wherever it is not."""
 
-import sys
 import textwrap
 from pathlib import Path
 
@@ -12,9 +11,7 @@ from support.requirements import missing
 from support.sandbox import Sandbox, SandboxError
 from support.transcripts import TranscriptError, matches
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="namespaces are Linux's"
-)
+pytestmark = pytest.mark.linux
 SHORT = 1.5  # seconds: for what never comes
 
 
