@@ -1,0 +1,1 @@
+"""What every server of a kind must survive, written once."""

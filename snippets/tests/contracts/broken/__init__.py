@@ -1,0 +1,5 @@
+"""Servers with one fault each: the contracts must notice it.
+
+They run as snippets do, with the tests' folder on ``PYTHONPATH``, and take all that
+is right from ``base.py``.
+"""

@@ -1,0 +1,87 @@
+"""What the broken servers do right."""
+
+import argparse
+import contextlib
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+CHUNK = 65_536  # bytes asked of the kernel at a time
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listener as the snippets make it."""
+    return socket.create_server((host, port), backlog=socket.SOMAXCONN)
+
+
+def read_address() -> tuple[str, int]:
+    """Return host and port from the command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--host", default="localhost")
+    parser.add_argument("--port", type=int, default=5566)
+    args = parser.parse_args()
+    if not 0 <= args.port <= 65_535:
+        parser.error("--port must be between 0 and 65535")
+    return args.host, args.port
+
+
+def announce(listener: socket.socket) -> None:
+    """Print where *listener* listens."""
+    host, port = listener.getsockname()
+    print(f"listening on {host}:{port}", flush=True)
+
+
+def main(
+    serve: Callable[[socket.socket], None],
+    create_listener: Callable[[str, int], socket.socket] = listen,
+) -> None:
+    """Let *serve* work until Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        listener = create_listener(*read_address())
+    except OSError as error:
+        sys.exit(f"cannot listen: {error}")
+    with contextlib.suppress(KeyboardInterrupt), listener:
+        announce(listener)
+        serve(listener)
+
+
+def echo(conn: socket.socket) -> None:
+    """Send back what *conn* receives until EOF."""
+    while chunk := conn.recv(CHUNK):
+        conn.sendall(chunk)
+
+
+def one_by_one(
+    listener: socket.socket, serve_client: Callable[[socket.socket], None] = echo
+) -> None:
+    """Let *serve_client* serve one client after the other."""
+    while True:
+        conn, _ = listener.accept()
+        with conn, contextlib.suppress(OSError):
+            serve_client(conn)
+
+
+def all_at_once(
+    listener: socket.socket, advance: Callable[[socket.socket], bool]
+) -> None:
+    """Call *advance* for each client that has sent something, until it is False."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                ready = key.fileobj
+                assert isinstance(ready, socket.socket)
+                if ready is listener:
+                    conn, _ = listener.accept()
+                    conn.setblocking(False)
+                    selector.register(conn, selectors.EVENT_READ)
+                    continue
+                stays = False
+                with contextlib.suppress(OSError):
+                    stays = advance(ready)
+                if not stays:
+                    selector.unregister(ready)
+                    ready.close()
