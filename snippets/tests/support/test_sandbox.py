@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -97,24 +98,24 @@ def test_nothing_reaches_beyond() -> None:
 )
 def test_hosts_reach_one_another(count: int, address: str) -> None:
     """Each further host connects to the first, over IPv4, IPv6 and link-local IPv6."""
-    with Sandbox(("alice", "bob", "carol")[:count]) as sandbox:
-        server = subprocess.Popen(
-            sandbox.command(
-                "alice", ["nc", "-klv", "-6" if ":" in address else "-4", "5566"]
-            ),
-            cwd=sandbox.scratch,
-            env=sandbox.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        with server:
+    listen = ["nc", "-klv", "-6" if ":" in address else "-4", "5566"]
+    with ExitStack() as stack:
+        sandbox = Sandbox(("alice", "bob", "carol")[:count])
+        with sandbox:
+            server = subprocess.Popen(
+                sandbox.command("alice", listen),
+                cwd=sandbox.scratch,
+                env=sandbox.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            stack.enter_context(server)  # it is waited for after the sandbox
             assert server.stdout is not None
             assert server.stdout.readline().startswith(b"Listening on")
             for host in sandbox.hosts[1:]:
                 client = sandbox.run(host, "nc", "-zv", "-w", "10", address, "5566")
                 assert "succeeded" in client.stderr, client
-            server.kill()
 
 
 def test_scratch_folder_shows_the_snippets_and_goes() -> None:

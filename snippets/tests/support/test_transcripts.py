@@ -136,7 +136,10 @@ KILLER = "echo >pipe; while kill -0 $(cat pid) 2>/dev/null; do :; done"
         ("has not ended", [block("$ sleep 99\n")]),
         ("has not ended", [block("$ sleep 99\n$ true\n")]),
         ("has not ended", [block("$ cat\nin\nin\n$ true\n", typed="2")]),
-        ("has not ended", [block("$ sh -c 'trap \"\" INT; cat'\n^C\n", typed="2")]),
+        (
+            "has not ended",
+            [block("$ sh -c 'trap \"\" INT; echo a; cat'\na\n^C\n", typed="3")],
+        ),
         ("output is missing", [block("$ cat >/dev/null\nin\nin\n", typed="2")]),
         (
             "page needs it|no program is running",
