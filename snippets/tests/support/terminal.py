@@ -22,6 +22,8 @@ from pathlib import Path
 
 import psutil
 
+from support.server import interruptible_children
+
 PROMPT = re.compile("\x1c([0-9]+)\x1d")
 SHELL = ("bash", "--norc", "--noprofile", "--noediting", "-i")
 SIZE = (24, 80)  # rows, columns
@@ -43,14 +45,15 @@ class Terminal:
         try:
             fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
             keep_output(slave)
-            self._process = subprocess.Popen(
-                command,
-                cwd=cwd,
-                env={**environment, "PS1": "\x1c$?\x1d", "PS2": ""},
-                stdin=slave,
-                stdout=slave,
-                stderr=slave,
-            )
+            with interruptible_children():
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=cwd,
+                    env={**environment, "PS1": "\x1c$?\x1d", "PS2": ""},
+                    stdin=slave,
+                    stdout=slave,
+                    stderr=slave,
+                )
         except BaseException:
             os.close(self._master)
             raise

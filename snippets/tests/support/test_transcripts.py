@@ -1,5 +1,6 @@
 """Transcripts pass where the page is true, and fail wherever it is not."""
 
+import signal
 import textwrap
 from pathlib import Path
 
@@ -89,6 +90,16 @@ def test_a_true_page_passes(tmp_path: Path) -> None:
     )
     end = block("^C\n$ echo $?\n0\n", "server", "1")
     check(page(tmp_path, SERVER, client, shell, more, end))
+
+
+def test_keys_work_where_the_tests_run_in_the_background(tmp_path: Path) -> None:
+    """What a shell starts with "&" ignores Ctrl-C; the consoles do not."""
+    client = block("$ nc localhost 5566\nHello\nHello\n^C\n", "client", "2, 4")
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        check(page(tmp_path, SERVER, client))
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def test_consoles_run_on_the_host_in_their_caption(tmp_path: Path) -> None:
