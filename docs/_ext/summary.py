@@ -1,0 +1,202 @@
+"""Judges results: what a section, or a cell of the grid, may say. Data in, data out."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from results import KINDS, Environment, Result
+from sections import Section
+
+NOUNS = {
+    "doctest": "doctest",
+    "case": "case",
+    "contract": "contract check",
+    "transcript": "transcript",
+}
+OUTCOMES = ("failed", "skipped", "passed")  # the worst first
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was run for one section, and what came of it.
+
+    *counted* were obtained from the files as they are, *outdated* from others;
+    *missing* are the kinds of test that the section must have and that did not run.
+    """
+
+    counted: tuple[Result, ...]
+    outdated: tuple[Result, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def word(self) -> str:
+        """The verdict: the best word only if nothing is left to say."""
+        outcomes = {result.outcome for result in self.counted}
+        if not outcomes:
+            return NOT_RUN
+        if "failed" in outcomes:
+            return "failed"
+        if "passed" not in outcomes:
+            return "skipped"
+        incomplete = "skipped" in outcomes or self.outdated or self.missing
+        return "passed in part" if incomplete else "passed"
+
+    @property
+    def counts(self) -> str:
+        """How many tests of each kind there are, and how many did not pass."""
+        parts = []
+        for kind in KINDS:
+            results = [result for result in self.counted if result.kind == kind]
+            if results:
+                parts.append(count(kind, results))
+            elif kind in self.missing:
+                parts.append(f"{NOUNS[kind]}s not run")
+        return ", ".join(parts)
+
+    @property
+    def outdated_note(self) -> str:
+        """Which results were left out since a file has changed, or nothing."""
+        if not self.outdated:
+            return ""
+        files = sorted({path for result in self.outdated for path in result.changed})
+        dates = sorted({result.date for result in self.outdated})
+        have = "has" if len(files) == 1 else "have"
+        taken = f"the results of {listing(dates)} were taken"
+        return f"{listing(files)} {have} changed since {taken}"
+
+
+def summarise(results: Iterable[Result], section: Section) -> Summary:
+    """Return what *results* say about *section*."""
+    own = [result for result in results if result.snippet == section.snippet]
+    counted = tuple(result for result in own if not result.changed)
+    needed = {"case", "transcript"} | ({"contract"} if section.contract else set())
+    needed -= {result.kind for result in counted}
+    return Summary(
+        counted,
+        tuple(result for result in own if result.changed),
+        tuple(kind for kind in KINDS if kind in needed),
+    )
+
+
+def count(kind: str, results: Sequence[Result]) -> str:
+    """Return a phrase such as "8 cases (1 failed)"; environments count once."""
+    worst = {
+        test: verdict(result for result in results if result.test == test)
+        for test in {result.test for result in results}
+    }
+    number = Counter(worst.values())
+    plural = "" if len(worst) == 1 else "s"
+    phrase = f"{len(worst)} {NOUNS[kind]}{plural}"
+    flaws = [f"{number[word]} {word}" for word in OUTCOMES[:2] if number[word]]
+    return f"{phrase} ({', '.join(flaws)})" if flaws else phrase
+
+
+def verdict(results: Iterable[Result]) -> str:
+    """Return the worst outcome of *results*."""
+    outcomes = {result.outcome for result in results}
+    return next((word for word in OUTCOMES if word in outcomes), NOT_RUN)
+
+
+def tally(results: Sequence[Result]) -> str:
+    """Return how many of *results* had which outcome."""
+    number = Counter(result.outcome for result in results)
+    words = [f"{number[word]} {word}" for word in reversed(OUTCOMES) if number[word]]
+    emulated = sum(bool(result.emulated) for result in results)
+    if emulated:
+        words.append(f"{emulated} emulated")
+    return ", ".join(words) or NOT_RUN
+
+
+def cell(
+    results: Sequence[Result], environments: Sequence[Environment]
+) -> tuple[str, str]:
+    """Return the verdict on one check of one server, and what the grid says of it."""
+    outcomes = set()
+    where: dict[str, list[Environment]] = {}
+    for environment in environments:
+        here = [result for result in results if result.environment == environment]
+        outcome = verdict(here)
+        outcomes.add(outcome)
+        emulated = any(result.emulated for result in here)
+        text = f"{outcome} (emulated)" if emulated else outcome
+        where.setdefault(text, []).append(environment)
+    word = min(outcomes, default=NOT_RUN)  # "failed", of several
+    if len(outcomes) > 1 and word != "failed":
+        word = "passed in part"
+    if len(where) <= 1:
+        return word, next(iter(where), NOT_RUN)
+    name = short_names(environments)
+    parts = [
+        f"{text}: {listing([name[environment] for environment in where[text]])}"
+        for text in sorted(where)
+    ]
+    return word, "; ".join(parts)
+
+
+def short_names(environments: Sequence[Environment]) -> dict[Environment, str]:
+    """Return for each environment its Python, if that tells it from the others."""
+    pythons = Counter(environment.python for environment in environments)
+    return {
+        environment: environment.python
+        if pythons[environment.python] == 1
+        else str(environment)
+        for environment in environments
+    }
+
+
+def environments_of(results: Iterable[Result]) -> list[Environment]:
+    """Return the environments of *results*, the older Python first."""
+    return sorted({result.environment for result in results}, key=by_version)
+
+
+def by_version(environment: Environment) -> list[tuple[int, str]]:
+    """Return a key that sorts 3.9 before 3.11."""
+    parts = re.split(r"(\d+)", str(environment))
+    return [(int(part) if part.isdigit() else 0, part) for part in parts]
+
+
+def place(results: Sequence[Result]) -> str:
+    """Return on what and when *results* were obtained, and what was emulated."""
+    environments = environments_of(results)
+    parts = [
+        listing(list(dict.fromkeys(getattr(env, name) for env in environments)))
+        for name in ("python", "kernel", "openssl")
+    ]
+    parts.append(listing(sorted({result.date for result in results})))
+    parts += sorted({result.emulated for result in results} - {""})
+    return ", ".join(parts)
+
+
+def remarks(results: Sequence[Result]) -> list[tuple[str, str]]:
+    """Return an outcome and a sentence for all that did not pass, failures first."""
+    where: dict[tuple[str, str, str], list[Environment]] = {}
+    for result in results:
+        if result.outcome != "passed":
+            key = (result.outcome, title(result), result.reason)
+            where.setdefault(key, []).append(result.environment)
+    return [
+        (outcome, f"{what}: {reason} ({places(environments)})")
+        for (outcome, what, reason), environments in sorted(where.items())
+    ]
+
+
+def places(environments: Iterable[Environment]) -> str:
+    """Return *environments* in one line."""
+    ordered = sorted(set(environments), key=by_version)
+    return "; ".join(str(environment) for environment in ordered)
+
+
+def title(result: Result) -> str:
+    """Return what the reader would call the test."""
+    if result.kind == "contract":
+        return f"{result.snippet}, {result.contract}: {result.check.rstrip('.')}"
+    return f"{result.kind} {result.test.partition('::')[2] or result.test}"
+
+
+def listing(words: Sequence[str]) -> str:
+    """Return "a", "a and b" or "a, b and c"."""
+    if len(words) <= 1:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"

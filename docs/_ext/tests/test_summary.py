@@ -1,0 +1,131 @@
+"""Results are summed up without making them better than they are."""
+
+import pytest
+
+from results import Environment, Result
+from sections import Section
+from summary import cell, environments_of, listing, remarks, summarise
+
+OLD = Environment("CPython 3.9.1", "Linux 6.1", "OpenSSL 3.0")
+NEW = Environment("CPython 3.13.0", "Linux 6.1", "OpenSSL 3.0")
+SECTION = Section("Echo", "tcp", "echo")
+SERVER = Section("Echo", "tcp", "echo", contract=("stream",))
+
+
+def result(
+    outcome: str = "passed",
+    kind: str = "case",
+    *,
+    environment: Environment = NEW,
+    emulated: str = "",
+    changed: tuple[str, ...] = (),
+    snippet: str = "echo",
+    test: str = "m::test_it",
+) -> Result:
+    """Return a result of which the rest does not matter."""
+    reason = "" if outcome == "passed" else "why"
+    return Result(
+        *(snippet, kind, "", "", test, environment),
+        *(outcome, reason, emulated, "2026-11-21", changed),
+    )
+
+
+CASE, TRANSCRIPT = result(), result(kind="transcript")
+
+
+@pytest.mark.parametrize(
+    ("found", "section", "word"),
+    [
+        ([], SECTION, "not run"),
+        ([CASE, TRANSCRIPT], SECTION, "passed"),
+        ([CASE, TRANSCRIPT], SERVER, "passed in part"),
+        ([CASE], SECTION, "passed in part"),
+        ([CASE, TRANSCRIPT, result("skipped")], SECTION, "passed in part"),
+        ([CASE, TRANSCRIPT, result(changed=("a",))], SECTION, "passed in part"),
+        ([CASE, TRANSCRIPT, result("failed")], SECTION, "failed"),
+        ([result("skipped")], SECTION, "skipped"),
+        ([result(changed=("a",))], SECTION, "not run"),
+        ([result("failed", changed=("a",))], SECTION, "not run"),
+        ([result(snippet="other")], SECTION, "not run"),
+    ],
+)
+def test_verdict(found: list[Result], section: Section, word: str) -> None:
+    """A section passed only if all it must have was run, counts and passed."""
+    assert word == summarise(found, section).word
+
+
+def test_counts() -> None:
+    """A test counts once for all environments, by its worst outcome."""
+    found = [
+        result(environment=OLD),
+        result("failed", environment=NEW),
+        result("skipped", test="m::test_other"),
+        result(test="m::test_third"),
+        TRANSCRIPT,
+    ]
+    expected = "3 cases (1 failed, 1 skipped), contract checks not run, 1 transcript"
+    assert expected == summarise(found, SERVER).counts
+
+
+@pytest.mark.parametrize(
+    ("found", "environments", "word", "text"),
+    [
+        ([], [], "not run", "not run"),
+        ([], [NEW], "not run", "not run"),
+        ([result()], [NEW], "passed", "passed"),
+        ([result("skipped")], [NEW], "skipped", "skipped"),
+        ([result(), result("failed")], [NEW], "failed", "failed"),
+        ([result(emulated="by hand")], [NEW], "passed", "passed (emulated)"),
+        ([result(), result(environment=OLD)], [OLD, NEW], "passed", "passed"),
+        (
+            [result("failed"), result(environment=OLD)],
+            [OLD, NEW],
+            "failed",
+            "failed: CPython 3.13.0; passed: CPython 3.9.1",
+        ),
+        (
+            [result()],
+            [OLD, NEW],
+            "passed in part",
+            "not run: CPython 3.9.1; passed: CPython 3.13.0",
+        ),
+        (
+            [result(), result(environment=OLD, emulated="by hand")],
+            [OLD, NEW],
+            "passed",
+            "passed: CPython 3.13.0; passed (emulated): CPython 3.9.1",
+        ),
+    ],
+)
+def test_cell(
+    found: list[Result], environments: list[Environment], word: str, text: str
+) -> None:
+    """A cell names the environments only where they differ."""
+    assert (word, text) == cell(found, environments)
+
+
+def test_environments_are_in_order() -> None:
+    """CPython 3.9 comes before 3.13."""
+    assert [OLD, NEW] == environments_of([result(), result(environment=OLD)])
+
+
+def test_remarks_merge_environments() -> None:
+    """What went wrong alike in two environments is told once, failures first."""
+    found = [
+        result("skipped"),
+        result("failed", environment=NEW, test="m::test_a[::1]"),
+        result("failed", environment=OLD, test="m::test_a[::1]"),
+    ]
+    assert [
+        ("failed", f"case test_a[::1]: why ({OLD}; {NEW})"),
+        ("skipped", f"case test_it: why ({NEW})"),
+    ] == remarks(found)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (list("abc"), "a, b and c")],
+)
+def test_listing(words: list[str], expected: str) -> None:
+    """Words are listed as in a sentence."""
+    assert expected == listing(words)
