@@ -150,8 +150,9 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         if error is not None:
+            is_ending = "Traceback" in self.stderr
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(LAST_WORDS)
+                self._popen.wait(ENDS_WITHIN if is_ending else LAST_WORDS)
             error.add_note(self.report())
         self._cleanup.close()
 
