@@ -51,6 +51,8 @@ def test_the_host_is_printed_in_brackets() -> None:
         assert f"listening on [::1]:{server.address[1]}\n" == server.stdout
 
 
+@pytest.mark.linux
+@pytest.mark.usefixtures("needs_sandbox")
 def test_a_link_local_address_keeps_its_scope() -> None:
     """``fe80::...%eth0`` is listened on and printed with its interface."""
     host = "fe80::ff:fe00:1%eth0"

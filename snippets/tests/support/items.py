@@ -14,10 +14,11 @@ from sybil import Document, Example, Region, Sybil
 from support import transcripts
 from support.pages import PROMPT, PageError, Section, parse
 from support.requirements import ROOT, clients_in, missing
-from support.sandbox import SandboxError
+from support.sandbox import Sandbox, SandboxError
 
 DOCS = ROOT / "docs"
 OPTION = "--rewrite-transcripts"
+NEEDED = {"bash", "ip", "unshare"}  # for any transcript
 
 
 class SectionNames(Sybil):
@@ -45,7 +46,7 @@ def run(example: Example) -> str | None:
     section: Section = example.parsed
     lines = [line for block in section.blocks for line in block.lines]
     commands = [line.removeprefix(PROMPT) for line in lines if line.startswith(PROMPT)]
-    lack = missing(clients_in(commands) | {"bash", "ip", "unshare"})
+    lack = missing(clients_in(commands) | NEEDED)
     if lack:
         pytest.skip(lack)
     try:
@@ -68,6 +69,19 @@ def fresh(section: Section) -> Section:
     """Return *section* as its file has it now, rewritten or not."""
     found = {now.anchor: now for now in parse(section.path)}
     return found.get(section.anchor, section)
+
+
+@pytest.fixture(scope="session")
+def needs_sandbox() -> None:
+    """Skip where no sandbox can be made, and say what to do."""
+    lack = missing(NEEDED | {"nc"})
+    if lack:
+        pytest.skip(lack)
+    try:
+        with Sandbox():
+            pass
+    except SandboxError as error:
+        pytest.skip(str(error))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -146,6 +146,8 @@ def inner(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
     return pytester.runpytest_inprocess(*options, str(docs))
 
 
+@pytest.mark.linux
+@pytest.mark.usefixtures("needs_sandbox")
 def test_an_untrue_page_is_a_failed_item(pytester: pytest.Pytester) -> None:
     """A page that lies fails, and the report shows the difference."""
     result = inner(pytester)
@@ -153,6 +155,8 @@ def test_an_untrue_page_is_a_failed_item(pytester: pytest.Pytester) -> None:
     assert 1 == result.parseoutcomes().get("failed")
 
 
+@pytest.mark.linux
+@pytest.mark.usefixtures("needs_sandbox")
 def test_rewriting_makes_the_page_true(pytester: pytest.Pytester) -> None:
     """The option writes what happened into the page; then the page passes."""
     result = inner(pytester, "--rewrite-transcripts")

@@ -11,10 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from support.requirements import missing
 from support.sandbox import Sandbox, SandboxError
 
-pytestmark = pytest.mark.linux
+pytestmark = [pytest.mark.linux, pytest.mark.usefixtures("needs_sandbox")]
 DEADLINE = 20  # seconds
 
 OWNER = """
@@ -27,19 +26,6 @@ with Sandbox() as sandbox:
     print(sandbox.scratch, flush=True)
     child.wait()
 """
-
-
-@pytest.fixture(autouse=True)
-def needs_namespaces() -> None:
-    """Skip where the machine lacks what a sandbox is made of."""
-    lack = missing({"ip", "unshare", "nc", "bash"})
-    if lack:
-        pytest.skip(lack)
-    try:
-        with Sandbox():
-            pass
-    except SandboxError as error:
-        pytest.skip(str(error))
 
 
 def named(marker: str) -> list[psutil.Process]:

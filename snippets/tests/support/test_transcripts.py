@@ -8,25 +8,10 @@ import pytest
 
 from support import transcripts
 from support.pages import PageError, parse
-from support.requirements import missing
-from support.sandbox import Sandbox, SandboxError
 from support.transcripts import TranscriptError, matches
 
-pytestmark = pytest.mark.linux
+pytestmark = [pytest.mark.linux, pytest.mark.usefixtures("needs_sandbox")]
 SHORT = 1.5  # seconds: for what never comes
-
-
-@pytest.fixture(autouse=True)
-def needs_sandbox() -> None:
-    """Skip where there are no sandboxes."""
-    lack = missing({"ip", "unshare", "nc", "bash"})
-    if lack:
-        pytest.skip(lack)
-    try:
-        with Sandbox():
-            pass
-    except SandboxError as error:
-        pytest.skip(str(error))
 
 
 def block(text: str, caption: str = "shell", typed: str = "") -> str:
