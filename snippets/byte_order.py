@@ -24,6 +24,7 @@ https://docs.python.org/3/library/struct.html#byte-order-size-and-alignment
 """
 
 import argparse
+import signal
 import socket
 import struct
 import sys
@@ -52,6 +53,7 @@ def from_network(data: bytes) -> int:
 
 def main() -> None:
     """Print a number in both orders."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # "| head" ends it quietly
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("number", type=int, nargs="?", default=5566)
     number = parser.parse_args().number

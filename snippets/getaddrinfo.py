@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("host", help="a name or an IPv4 or IPv6 address")
     host = parser.parse_args().host
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends even a slow lookup
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # "| head" ends it quietly
     try:
         found = resolve(host)
     except (OSError, UnicodeError) as error:

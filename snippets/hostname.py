@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("name", nargs="?", help="default: the name of this host")
     args = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends even a slow lookup
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # "| head" ends it quietly
     name = socket.gethostname() if args.name is None else args.name
     try:
         print(f"gethostname: {socket.gethostname()}")

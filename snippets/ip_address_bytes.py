@@ -23,6 +23,7 @@ https://docs.python.org/3/library/ipaddress.html
 
 import argparse
 import ipaddress
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -52,6 +53,7 @@ READERS: dict[str, Callable[[str], bytes]] = {
 
 def main() -> None:
     """Print what each of the readers makes of an address."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # "| head" ends it quietly
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("address", nargs="?", default="192.0.2.1")
     address = parser.parse_args().address

@@ -19,6 +19,7 @@ https://docs.python.org/3/library/stdtypes.html#bytes.hex
 
 import argparse
 import re
+import signal
 import sys
 
 # One separator throughout. bytes.fromhex alone would let blanks pass.
@@ -41,6 +42,7 @@ def to_text(packed: bytes) -> str:
 
 def main() -> None:
     """Print a MAC address as bytes and as text."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # "| head" ends it quietly
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("mac", nargs="?", default="00:00:5e:00:53:2a")
     try:

@@ -11,6 +11,7 @@ Sources: ``man 7 tcp``, https://docs.python.org/3/library/socketserver.html
 """
 
 import argparse
+import contextlib
 import signal
 import socket
 import socketserver
@@ -25,8 +26,9 @@ class EchoHandler(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         """Print who came, and echo; ``socketserver`` closes the connection."""
-        try:
+        with contextlib.suppress(OSError):  # nobody reads the log any more
             print(self.client_address, flush=True)
+        try:
             echo(self.request)
         except OSError as error:  # else socketserver prints a traceback
             print(f"{self.client_address}: {error.strerror}", file=sys.stderr)

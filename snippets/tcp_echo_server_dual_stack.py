@@ -14,6 +14,7 @@ https://docs.python.org/3/library/socket.html#socket.create_server
 """
 
 import argparse
+import contextlib
 import signal
 import socket
 import sys
@@ -63,7 +64,8 @@ def serve(listener: socket.socket) -> None:
         except ConnectionAbortedError:  # it left while it waited (BSD, macOS)
             continue
         with conn:
-            print(peer, flush=True)
+            with contextlib.suppress(OSError):  # nobody reads the log any more
+                print(peer, flush=True)
             try:
                 echo(conn)
             except OSError as error:  # this client's trouble, not the next one's

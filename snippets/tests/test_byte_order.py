@@ -1,5 +1,6 @@
 """What ``byte_order.py`` must do on little-endian and big-endian machines."""
 
+import signal
 import socket
 import struct
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 
 import byte_order
-from support.server import run
+from support.server import cut_off, run
 
 PORTS = [0, 1, 255, 256, 5566, 65_535]
 
@@ -104,3 +105,8 @@ def test_wrong_usage(number: str) -> None:
     ended = run("byte_order", number)
     assert (2, "") == (ended.status, ended.stdout)
     assert ended.stderr.startswith("usage: ")
+
+
+def test_a_reader_that_leaves_ends_it_quietly() -> None:
+    """In ``| head`` it ends by SIGPIPE as other programs do, without a word."""
+    assert (-signal.SIGPIPE, "") == cut_off("byte_order")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 import getaddrinfo
-from support.server import SNIPPETS, run
+from support.server import SNIPPETS, cut_off, run
 
 DEADLINE = 10.0  # seconds
 # A resolver that never answers, as seen by the program, which runs unchanged.
@@ -120,3 +120,8 @@ def test_ctrl_c_ends_a_lookup() -> None:
         finally:
             program.kill()
     assert -signal.SIGINT == program.returncode
+
+
+def test_a_reader_that_leaves_ends_it_quietly() -> None:
+    """In ``| head`` it ends by SIGPIPE as other programs do, without a word."""
+    assert (-signal.SIGPIPE, "") == cut_off("getaddrinfo", "localhost")

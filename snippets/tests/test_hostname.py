@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import hostname
-from support.server import run
+from support.server import cut_off, run
 
 
 @pytest.fixture
@@ -107,3 +107,8 @@ def test_no_host_name_at_all(name: str) -> None:
 def test_wrong_usage() -> None:
     """A second name is wrong usage."""
     assert 2 == run("hostname", "localhost", "localhost").status
+
+
+def test_a_reader_that_leaves_ends_it_quietly() -> None:
+    """In ``| head`` it ends by SIGPIPE as other programs do, without a word."""
+    assert (-signal.SIGPIPE, "") == cut_off("hostname", "localhost")

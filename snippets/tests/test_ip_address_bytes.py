@@ -1,12 +1,13 @@
 """What ``ip_address_bytes.py`` must take and refuse."""
 
 import ipaddress
+import signal
 import socket
 
 import pytest
 
 import ip_address_bytes
-from support.server import run
+from support.server import cut_off, run
 
 ADDRESSES = [
     ("0.0.0.0", b"\0\0\0\0"),
@@ -98,3 +99,8 @@ def test_nobody_reads_it(text: str) -> None:
 def test_wrong_usage() -> None:
     """A second address is wrong usage."""
     assert 2 == run("ip_address_bytes", "::1", "::1").status
+
+
+def test_a_reader_that_leaves_ends_it_quietly() -> None:
+    """In ``| head`` it ends by SIGPIPE as other programs do, without a word."""
+    assert (-signal.SIGPIPE, "") == cut_off("ip_address_bytes")

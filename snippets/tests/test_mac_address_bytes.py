@@ -1,9 +1,11 @@
 """What ``mac_address_bytes.py`` must take and refuse."""
 
+import signal
+
 import pytest
 
 import mac_address_bytes
-from support.server import run
+from support.server import cut_off, run
 
 PACKED = b"\x00\x00\x5e\x00\x53\x2a"
 NO_MACS = [
@@ -83,3 +85,8 @@ def test_bad_input(text: str) -> None:
 def test_wrong_usage() -> None:
     """A second address is wrong usage."""
     assert 2 == run("mac_address_bytes", "a", "b").status
+
+
+def test_a_reader_that_leaves_ends_it_quietly() -> None:
+    """In ``| head`` it ends by SIGPIPE as other programs do, without a word."""
+    assert (-signal.SIGPIPE, "") == cut_off("mac_address_bytes")

@@ -1,12 +1,14 @@
 """tcp_echo_server_dual_stack: the stream contract, and both families on one socket."""
 
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 
 import tcp_echo_server_dual_stack
 from contracts import stream
-from support.server import Server, Tcp, run
+from support.server import TCP, Server, Tcp, command, run
 
 DEADLINE = 10.0  # seconds for any one call
 
@@ -55,3 +57,26 @@ def test_without_being_asked_it_is_loopback_only() -> None:
         assert f"listening on [::1]:{server.address[1]}\n" == server.stdout
     usage = " ".join(run("tcp_echo_server_dual_stack", "--help").stdout.split())
     assert "default: ::1; :: takes IPv4 too, and clients on other machines" in usage
+
+
+@pytest.mark.parametrize(
+    "snippet", ["tcp_echo_server_dual_stack", "socketserver_tcp_echo_server"]
+)
+def test_a_log_that_nobody_reads_costs_no_client(snippet: str) -> None:
+    """In ``| head -n 1`` the clients that come later are served all the same."""
+    with subprocess.Popen(
+        command(snippet, "--port", "0"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            where = server.stdout.readline().removeprefix("listening on ").strip()
+            server.stdout.close()
+            for _ in range(2):
+                with TCP.connect(TCP.find(where, Path()), DEADLINE) as client:
+                    client.sendall(b"Hello")
+                    assert b"Hello" == client.recv(5, socket.MSG_WAITALL)
+        finally:
+            server.kill()

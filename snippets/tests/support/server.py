@@ -249,6 +249,29 @@ def run(snippet: str, *arguments: str, folder: Path | None = None) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+def cut_off(snippet: str, *arguments: str) -> tuple[int, str]:
+    """Run a snippet of whose output nobody reads a byte, as in ``... | true``.
+
+    Returns its exit status, negative if a signal ended it, and its standard error.
+    """
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            command(snippet, *arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+            env=environment(),
+            text=True,
+            timeout=ENDS_WITHIN,
+        )
+    finally:
+        os.close(writer)
+    return done.returncode, done.stderr
+
+
 def command(snippet: str, *arguments: str) -> list[str]:
     """Return the command line of a snippet; a warning is an error in it."""
     return [sys.executable, "-W", "error", str(SNIPPETS / f"{snippet}.py"), *arguments]

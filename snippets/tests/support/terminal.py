@@ -28,6 +28,8 @@ PROMPT = re.compile("\x1c([0-9]+)\x1d")
 SHELL = ("bash", "--norc", "--noprofile", "--noediting", "-i")
 SIZE = (24, 80)  # rows, columns
 READ = 65_536  # bytes
+BETWEEN_LOOKS = 0.05  # seconds
+ASLEEP = {psutil.STATUS_SLEEPING, psutil.STATUS_STOPPED, psutil.STATUS_IDLE}
 
 
 class Terminal:
@@ -123,17 +125,35 @@ class Terminal:
         self.text += self._decoder.decode(data)
         return bool(data)
 
-    def occupied(self) -> bool:
-        """Whether a program that owns the terminal is alive, not just unreaped."""
+    def occupied(self, seconds: float) -> bool:
+        """Whether a program owns the terminal and is there to stay.
+
+        A program that is about to end is at work, or a moment later it is gone. So
+        this waits, for *seconds* at most, until two looks in a row find the same
+        processes asleep that did nothing in between.
+        """
+        end = time.monotonic() + seconds
+        before = self._programs()
+        while before and time.monotonic() < end:
+            time.sleep(BETWEEN_LOOKS)
+            now = self._programs()
+            if now == before and all(status in ASLEEP for _, status, _ in now):
+                break
+            before = now
+        return bool(before)
+
+    def _programs(self) -> list[tuple[int, str, int]]:
+        """Return the living processes that own the terminal, and what they did."""
         group = os.tcgetpgrp(self._master)
-        if group == self._shell:
-            return False
-        for process in psutil.process_iter(["status"]):
-            with contextlib.suppress(ProcessLookupError):
-                zombie = process.info["status"] == psutil.STATUS_ZOMBIE
-                if not zombie and os.getpgid(process.pid) == group:
-                    return True
-        return False
+        found: list[tuple[int, str, int]] = []
+        for process in psutil.process_iter() if group != self._shell else ():
+            with contextlib.suppress(ProcessLookupError, psutil.Error):
+                if os.getpgid(process.pid) == group:
+                    status = process.status()
+                    if status != psutil.STATUS_ZOMBIE:
+                        woken = sum(process.num_ctx_switches())
+                        found.append((process.pid, status, woken))
+        return found
 
     @property
     def alive(self) -> bool:

@@ -1,6 +1,7 @@
 """The sandbox isolates, connects its hosts and leaves nothing behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,7 +153,7 @@ def test_the_end_of_the_tests_ends_the_sandbox(
     if number == signal.SIGINT:
         assert not scratch.exists()
     else:  # nobody is left to remove it
-        (scratch / "snippets").unlink()
+        shutil.rmtree(scratch.parent)
 
 
 def test_no_namespaces_is_one_clear_line(

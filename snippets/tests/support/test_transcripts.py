@@ -177,6 +177,44 @@ def test_output_after_the_block_fails(tmp_path: Path) -> None:
         check(page(tmp_path, server, client))
 
 
+MAYFLY = """\
+import socket
+with socket.create_server(("localhost", 5566)) as listener:
+    print("listening on x", flush=True)
+    conn, _ = listener.accept()
+    with conn:
+        while chunk := conn.recv(100):
+            conn.sendall(chunk)
+"""
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_server_that_ends_with_its_client_fails(tmp_path: Path, attempt: int) -> None:
+    """A server that ends quietly, while the section ends, is noticed each time."""
+    mayfly = tmp_path / f"mayfly{attempt}.py"
+    mayfly.write_text(MAYFLY)
+    server = block(f"$ python {mayfly}\nlistening on x\n", "server")
+    client = block("$ nc localhost 5566\nHello\nHello\n^C\n", "client", "2, 4")
+    with pytest.raises(TranscriptError, match=r"had ended \(exit status 0\)"):
+        check(page(tmp_path, server, client))
+    key = block("^C\n", "server", "1")
+    with pytest.raises(TranscriptError, match="no program is running"):
+        check(page(tmp_path, server, client, key))
+
+
+def test_recording_waits_for_what_the_page_shows(tmp_path: Path) -> None:
+    """A slow answer is not lost, and a block is never left empty."""
+    slow = "$ sh -c 'read x; sleep 0.8; echo $x; cat'\nHello\nHello\n^C\n"
+    path = page(tmp_path, block(slow, typed="2, 4"))
+    (section,) = parse(path)
+    assert path.read_text() == transcripts.record(section)
+    silent = block("listening on ...\n", "server")
+    path = page(tmp_path, SERVER, silent)
+    (section,) = parse(path)
+    with pytest.raises(TranscriptError, match="nothing came"):
+        transcripts.record(section)
+
+
 def test_a_failure_shows_the_difference(tmp_path: Path) -> None:
     """The report has file, line, a diff, and what the other consoles said."""
     client = block("$ nc localhost 5567\nHello\n", "client")
@@ -201,10 +239,14 @@ def test_wildcards_stand_for_something() -> None:
     assert matches(["1", "...", "9"], ["1", "2", "3", "9"])
     assert not matches(["1", "...", "9"], ["1", "9"])
     assert not matches([], ["x"])
+    assert not matches(["..."], ["Traceback (most recent call last):", "  File"])
 
 
-def test_recording_writes_what_happens(tmp_path: Path) -> None:
+def test_recording_writes_what_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rewriting corrects output and keeps wildcards; then the page passes."""
+    monkeypatch.setattr(transcripts, "PATIENCE", SHORT)
     path = page(
         tmp_path,
         SERVER.replace("5566", "9", 1).replace("tcp_echo", "tcp_echo", 1),

@@ -21,7 +21,10 @@ from support.sandbox import HOSTS, Sandbox
 from support.terminal import SHELL, Terminal
 
 DEADLINE = 20.0  # seconds in which each expected thing must happen
+SETTLES = 1.0  # seconds for a program to come to rest before it is interrupted
+PATIENCE = 3.0  # seconds for which a recording waits for output as on the page
 QUIET = 0.5  # seconds without output after which an author's recording goes on
+TRACEBACK = "Traceback (most recent call last):"
 INTERRUPTED = (0, 130)  # exit statuses of a program that Ctrl-C ended as it should
 
 
@@ -56,6 +59,13 @@ class Step:
         if self.typed and is_key(self.typed[0]):
             return chr(ord(self.typed[0][1]) - ord("@"))
         return self.echo
+
+    def said(self, terminal: Terminal) -> list[str]:
+        """Return the lines that came of the typing until now."""
+        output = terminal.output.removeprefix(self.echo)
+        if self.echo == "^C":  # bash adds a newline where a signal ended the program
+            output = output.removeprefix("\n")
+        return lines_of(output)
 
     def shown(self, lines: list[str]) -> Iterator[str]:
         """Yield the step as the page has it, with *lines* as its output."""
@@ -128,7 +138,7 @@ class Runner:
         return steps
 
     def _step(self, step: Step, console: Console, ends: bool) -> None:
-        """Type what is typed, and wait for what is expected."""
+        """Type what is typed, wait for what comes of it, and check or keep that."""
         terminal = console.terminal
         if step.typed:
             if not step.command:
@@ -140,55 +150,65 @@ class Runner:
             console.running = True
         elif not console.running:
             raise TranscriptError("the page goes on, but no program is running")
+        if self.recording:
+            self._watch(step, terminal, ends)
+        else:
+            self._expect(step, terminal, ends)
+        console.running = terminal.status is None
+        terminal.take()
 
-        def lines() -> list[str]:
-            output = terminal.output.removeprefix(step.echo)
-            return lines_of(output.removeprefix("\n") if step.echo == "^C" else output)
+    def _expect(self, step: Step, terminal: Terminal, ends: bool) -> None:
+        """Wait for what the page shows. Raises TranscriptError where it is not so."""
 
-        def settled() -> bool:
+        def finished() -> bool:
             if terminal.status is not None:
                 return True
-            if ends or self.recording:
-                return False
             whole = terminal.output.endswith("\n") or terminal.output == step.echo
-            return whole and matches(step.expected, lines())
+            return not ends and whole and matches(step.expected, step.said(terminal))
 
         def hopeless() -> bool:
-            finished = lines() if terminal.output.endswith("\n") else lines()[:-1]
-            return differs(step.expected, finished)
+            lines = step.said(terminal)
+            whole = terminal.output.endswith("\n")
+            return differs(step.expected, lines if whole else lines[:-1])
 
-        if self.recording and not ends:
-            terminal.settle(QUIET)
-        elif self.recording:
-            terminal.wait(
-                lambda: settled() or any(t.startswith(SERVING) for t in lines()),
-                self.deadline,
+        terminal.wait(lambda: finished() or hopeless(), self.deadline)
+        step.actual = step.said(terminal)
+        status = terminal.status
+        if not matches(step.expected, step.actual):
+            raise TranscriptError(self._why(step, status))
+        if ends and status is None:
+            raise TranscriptError(
+                f"the command has not ended within {self.deadline:g} seconds"
             )
-            terminal.settle(QUIET)
-        else:
-            terminal.wait(lambda: settled() or hopeless(), self.deadline)
-        step.actual = lines()
-        ended = terminal.status
-        if not self.recording:
-            if not matches(step.expected, step.actual):
-                raise TranscriptError(self._why(step, ended))
-            if ends and ended is None:
-                raise TranscriptError(
-                    f"the command has not ended within {self.deadline:g} seconds"
-                )
-            if not ends and ended is not None:
-                raise TranscriptError(
-                    f"the program ended (exit status {ended}); the page needs it"
-                )
-        terminal.take()
-        console.running = ended is None
+        if not ends and status is not None:
+            raise TranscriptError(
+                f"the program ended (exit status {status}); the page needs it"
+            )
+
+    def _watch(self, step: Step, terminal: Terminal, ends: bool) -> None:
+        """Keep what happens. As much as the page shows is waited for."""
+
+        def enough() -> bool:
+            lines = step.said(terminal)
+            if terminal.status is not None:
+                return True
+            if ends:
+                return any(line.startswith(SERVING) for line in lines)
+            return matches(step.expected, lines) or len(lines) > len(step.expected)
+
+        terminal.wait(enough, self.deadline if ends else PATIENCE)
+        terminal.settle(QUIET)
+        step.actual = step.said(terminal)
+        if not (step.typed or step.actual):
+            raise TranscriptError("nothing came; a block without a line is no block")
 
     def _own(self, terminal: Terminal, line: str) -> None:
         """Wait until a program owns the terminal and will get *line*."""
         terminal.wait(
             lambda: terminal.busy or terminal.status is not None, self.deadline
         )
-        if not terminal.busy or terminal.status is not None:
+        gone = terminal.status is not None or not terminal.busy
+        if gone or (line == "^C" and not terminal.occupied(SETTLES)):
             raise TranscriptError(f"no program is running that could be given {line!r}")
 
     def _why(self, step: Step, ended: int | None) -> str:
@@ -203,7 +223,7 @@ class Runner:
         terminal = console.terminal
         where = f"{self.section.path}:{self.section.line}: console {console.caption!r}"
         if console.running:
-            if not terminal.occupied():
+            if not terminal.occupied(SETTLES):
                 terminal.wait(lambda: terminal.status is not None, self.deadline)
                 raise TranscriptError(
                     f"{where}: the program had ended (exit status {terminal.status}) "
@@ -331,7 +351,12 @@ def line_pattern(line: str) -> str:
 
 
 def matches(expected: list[str], actual: list[str]) -> bool:
-    """Tell whether *actual* is what *expected* says, wildcards considered."""
+    """Tell whether *actual* is what *expected* says, wildcards considered.
+
+    A wildcard never stands for a traceback.
+    """
+    if TRACEBACK in actual and TRACEBACK not in expected:
+        return False
     patterns = [
         "(?:.*\n)+?" if e == "..." else line_pattern(e) + "\n" for e in expected
     ]
