@@ -60,6 +60,11 @@ class Step:
             return chr(ord(self.typed[0][1]) - ord("@"))
         return self.echo
 
+    def echoed(self, terminal: Terminal) -> bool:
+        """Whether the terminal has shown all of the typing, or something else."""
+        output = terminal.output
+        return output == self.echo or not self.echo.startswith(output)
+
     def said(self, terminal: Terminal) -> list[str]:
         """Return the lines that came of the typing until now."""
         output = terminal.output.removeprefix(self.echo)
@@ -163,13 +168,16 @@ class Runner:
         def finished() -> bool:
             if terminal.status is not None:
                 return True
+            if ends or not step.echoed(terminal):
+                return False
             whole = terminal.output.endswith("\n") or terminal.output == step.echo
-            return not ends and whole and matches(step.expected, step.said(terminal))
+            return whole and matches(step.expected, step.said(terminal))
 
         def hopeless() -> bool:
             lines = step.said(terminal)
-            whole = terminal.output.endswith("\n")
-            return differs(step.expected, lines if whole else lines[:-1])
+            if not terminal.output.endswith("\n"):
+                lines = lines[:-1]
+            return step.echoed(terminal) and differs(step.expected, lines)
 
         terminal.wait(lambda: finished() or hopeless(), self.deadline)
         step.actual = step.said(terminal)
