@@ -321,6 +321,20 @@ class StreamContract:
                 )
             time.sleep(0.01)
 
+    def check_threads(self, server: Server, expected: int) -> None:
+        """Fail unless the server comes to have *expected* threads."""
+        deadline = time.monotonic() + self.patience
+        while (actual := server.process.num_threads()) != expected:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{actual} threads run instead of {expected}")
+            time.sleep(0.01)
+
+    def check_ends_unread(self, signum: signal.Signals) -> None:
+        """Fail unless *signum* ends a server that owes bytes to a stalled client."""
+        with self.started() as server, self.client(server) as stalled:
+            stalled.push(pattern(16 * MIB))
+            self.check_ends(server, signum)
+
     def test_echo(self) -> None:
         """Every byte comes back, from 1 byte to 16 MiB."""
         with self.running() as server:
@@ -395,11 +409,13 @@ class StreamContract:
             self.check_becomes_idle(server)
 
     def test_descriptors(self) -> None:
-        """1,000 clients leave no descriptor behind."""
+        """1,000 clients leave no descriptor, no thread and no memory behind."""
         with self.running() as server:
             with self.client(server) as client:
                 client.echo(b"x")
                 expected = server.process.num_fds()
+                threads = server.process.num_threads()
+                before = server.process.memory_info().rss
             for number in range(1_000):
                 with self.client(server) as client:
                     if number % 3:
@@ -411,6 +427,12 @@ class StreamContract:
             with self.client(server) as client:
                 client.echo(b"x")
                 self.check_descriptors(server, expected)
+                self.check_threads(server, threads)
+                grown = server.process.memory_info().rss - before
+                if grown >= self.memory_limit:
+                    raise AssertionError(
+                        f"{grown / MIB:.1f} MiB more memory after 1,000 clients"
+                    )
 
     def test_never_reads(self) -> None:
         """A client that never reads grows it by less than 8 MiB and loses no byte."""
@@ -436,16 +458,18 @@ class StreamContract:
             self.check_serves(server)
 
     def test_ctrl_c(self) -> None:
-        """Ctrl-C ends it within a second although a client is connected."""
+        """Ctrl-C ends it within a second, with a client silent or not reading."""
         with self.started() as server, self.client(server) as client:
             client.echo(b"x")
             self.check_ends(server, signal.SIGINT)
+        self.check_ends_unread(signal.SIGINT)
 
     def test_sigterm(self) -> None:
-        """SIGTERM ends it within a second although a client is connected."""
+        """SIGTERM ends it within a second, with a client silent or not reading."""
         with self.started() as server, self.client(server) as client:
             client.echo(b"x")
             self.check_ends(server, signal.SIGTERM)
+        self.check_ends_unread(signal.SIGTERM)
 
     def test_restart(self) -> None:
         """It can be started again at once in the same place."""
@@ -544,6 +568,24 @@ class ConcurrentContract(StreamContract):
                 self.check_serves(server)
             unfinished.finish(b"no end of line", already_sent=12)
             silent.finish(b"x")
+
+    def test_stalled_clients(self) -> None:
+        """Stalled clients get each its own bytes, whatever others do."""
+        payloads = [pattern(16 * MIB), pattern(16 * MIB + 1)]
+        with (
+            self.running() as server,
+            self.client(server) as first,
+            self.client(server) as second,
+        ):
+            sent = [first.push(payloads[0]), second.push(payloads[1])]
+            with self.client(server) as leaving:  # by RST, while it is owed bytes
+                leaving.push(payloads[0])
+                leaving.reset()
+            self.check_serves(server)
+            for client, payload, pushed in zip(
+                (first, second), payloads, sent, strict=True
+            ):
+                client.finish(payload[:pushed], already_sent=pushed)
 
     def test_out_of_descriptors(self) -> None:
         """Out of descriptors it neither ends nor spins, and accepts again later."""

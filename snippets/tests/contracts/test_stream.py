@@ -28,12 +28,16 @@ FAULTS = [
     ("busy_poll_thread", "sequential", "idle", r"not idle: .* \d\d+ wake-ups"),
     ("no_eof_check", "sequential", "idle_after_clients_left", "not idle"),
     ("keeps_descriptor", "sequential", "descriptors", r"\d+ descriptors are open"),
+    ("keeps_thread", "concurrent", "descriptors", r"\d+ threads run instead of 2"),
+    ("keeps_memory", "sequential", "descriptors", "MiB more memory after 1,000"),
     ("unbounded_buffer", "sequential", "never_reads", "MiB more memory"),
     ("spins_while_unread", "sequential", "never_reads", "not idle"),
     ("drops_slow_reader", "sequential", "never_reads", "reset by peer|bytes came back"),
     ("unchecked_send", "concurrent", "never_reads", r"of [\d,]+ bytes came back"),
     ("ignores_signals", "sequential", "ctrl_c", "still runs 0.5 s after SIGINT"),
     ("ignores_signals", "sequential", "sigterm", "still runs 0.5 s after SIGTERM"),
+    ("pays_at_signal", "sequential", "ctrl_c", "still runs 0.5 s after SIGINT"),
+    ("pays_at_signal", "sequential", "sigterm", "still runs 0.5 s after SIGTERM"),
     ("raw_signals", "sequential", "ctrl_c", r'"Traceback \(most" on stderr'),
     ("raw_signals", "sequential", "sigterm", "exit status -15 instead of 0"),
     ("no_reuseaddr", "sequential", "restart", "did not print .* in use"),
@@ -43,6 +47,8 @@ FAULTS = [
     ("mixes_up_clients", "concurrent", "many_clients", "wrong from byte"),
     ("blocking_send", "concurrent", "slow_clients", "0 of 1,000 bytes came back"),
     ("blocking_readline", "concurrent", "slow_clients", "0 of 1,000 bytes came back"),
+    ("one_buffer_for_all", "concurrent", "stalled_clients", "wrong from byte"),
+    ("reset_drops_buffers", "concurrent", "stalled_clients", "wrong from byte"),
     ("dies_out_of_descriptors", "concurrent", "out_of_descriptors", "server has ended"),
     ("spins_out_of_descriptors", "concurrent", "out_of_descriptors", "not idle"),
     ("stops_out_of_descriptors", "concurrent", "out_of_descriptors", "nothing came"),
@@ -80,7 +86,9 @@ def test_fault_is_noticed(
 ) -> None:
     """A server with this fault fails this check, and the message says why."""
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
-    checks = claim(kind, f"tests/contracts/broken/{fault}", SHORT, monkeypatch)
+    monkeypatch.setattr(stream, "STALLED", SHORT)  # also where the server is starved
+    patience = ENOUGH if check == "descriptors" else SHORT  # 1,000 chances to starve
+    checks = claim(kind, f"tests/contracts/broken/{fault}", patience, monkeypatch)
     with pytest.raises(AssertionError, match=f"(?s){message}"):
         getattr(checks, f"test_{check}")()
 

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import select
 import selectors
 import signal
 import socket
@@ -85,3 +86,52 @@ def all_at_once(
                 if not stays:
                     selector.unregister(ready)
                     ready.close()
+
+
+class Buffered:
+    """Serve many clients at once and keep for each what could not be sent yet."""
+
+    def __init__(self) -> None:
+        self.unsent: dict[socket.socket, bytes] = {}
+        self.clients: list[socket.socket] = []
+
+    def serve(self, listener: socket.socket) -> None:
+        """Read from those who are owed nothing; send to the others."""
+        while True:
+            silent = [conn for conn in self.clients if conn not in self.unsent]
+            readable, writable, _ = select.select([listener, *silent], self.unsent, [])
+            for ready in [*readable, *writable]:
+                if ready is listener:
+                    conn, _ = listener.accept()
+                    conn.setblocking(False)
+                    self.clients.append(conn)
+                else:
+                    self.advance(ready)
+
+    def advance(self, conn: socket.socket) -> None:
+        """Send to *conn* what it is owed, or else what it has sent."""
+        try:
+            chunk = self.unsent.pop(conn, b"") or conn.recv(CHUNK)
+            rest = chunk
+            with contextlib.suppress(BlockingIOError):
+                rest = chunk[conn.send(chunk) :]
+        except OSError:
+            self.drop(conn)
+        else:
+            if rest:
+                self.keep(conn, rest)
+            if not chunk:
+                self.close(conn)
+
+    def keep(self, conn: socket.socket, rest: bytes) -> None:
+        """Remember what *conn* is owed."""
+        self.unsent[conn] = rest
+
+    def drop(self, conn: socket.socket) -> None:
+        """Forget a client whose connection broke."""
+        self.close(conn)
+
+    def close(self, conn: socket.socket) -> None:
+        """Forget a client."""
+        self.clients.remove(conn)
+        conn.close()
