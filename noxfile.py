@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 sys.path.insert(0, "snippets/tests")
 
@@ -111,7 +112,16 @@ def tests(session: nox.Session) -> None:
         session.notify("refresh")  # runs after all tests, also if they fail
     results = RESULTS / f"cpython-{session.python}-{sys.platform}.xml"
     results.unlink(missing_ok=True)  # never show an earlier run's for this one's
-    session.run("python", "-m", "pytest", "-n", "auto", f"--junitxml={results}")
+    unfinished = results.with_suffix(".part")  # which the site does not read
+    unfinished.unlink(missing_ok=True)
+    try:
+        session.run("python", "-m", "pytest", "-n", "auto", f"--junitxml={unfinished}")
+    except CommandFailed as failure:
+        all_was_run = failure.reason == "Returned code 1"  # and some of it failed
+        if all_was_run and unfinished.exists():
+            unfinished.replace(results)
+        raise
+    unfinished.replace(results)
 
 
 def add_missing(version: str) -> None:

@@ -27,6 +27,7 @@ extensions = [
     "downloads",
     "overview",
     "reference",
+    "consoles",
     "focusable",
 ]
 exclude_patterns = ["_ext"]

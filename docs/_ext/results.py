@@ -52,6 +52,7 @@ class Result:
     emulated: str
     date: str
     changed: tuple[str, ...]
+    checks: int = 0  # how many the contract has; 0 if this one may be left out
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ class Reader:
         for key in needed:
             if not value.get(key):
                 raise ValueError(f"{name} has no property {key}")
+        if not value.get("checks", "0").isdecimal():
+            raise ValueError(f"{name} has checks {value['checks']}, which is no number")
         sources = [text for key, text in properties if key == "source"]
         outcome, reason = outcome_of(case)
         return Result(
@@ -129,6 +132,7 @@ class Reader:
             emulated=value.get("emulated", ""),
             date=date,
             changed=tuple(sorted(set(self.changed(sources)))),
+            checks=int(value.get("checks", 0)),
         )
 
     def changed(self, sources: list[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ enough. What is added are plain docutils nodes; HTML alone folds the details.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from docutils import nodes
 from sphinx import addnodes
@@ -31,7 +32,16 @@ def add_status(app: Sphinx, doctree: nodes.document) -> None:
     shown: dict[str, str] = {}
     for listing in list(doctree.findall(nodes.literal_block)):
         snippet = current.snippet_at(listing.get("source"))
-        if snippet is None or snippet in shown:
+        if snippet is None:
+            continue
+        if listing.astext() != Path(listing["source"]).read_text(encoding="utf-8"):
+            logger.warning(
+                "this is not snippets/%s.py as it was tested: include the whole file,"
+                " without an option that leaves out or changes lines",
+                snippet,
+                location=listing,
+            )
+        if snippet in shown:
             continue
         section = current.section(snippet)
         if section is None or section.to_come or section.docname != env.docname:
@@ -191,6 +201,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Add the status when a page is read."""
     app.setup_extension("sheet")
     app.setup_extension("downloads")
+    app.setup_extension("consoles")
     # later than Sphinx's own collectors (500), one of which would take the
     # download links for copies that it has to make
     app.connect("doctree-read", add_status, priority=600)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from results import KINDS, Environment, Result
@@ -23,12 +23,14 @@ class Summary:
     """What was run for one section, and what came of it.
 
     *counted* were obtained from the files as they are, *outdated* from others;
-    *missing* are the kinds of test that the section must have and that did not run.
+    *missing* are the kinds of test that the section must have and that did not run;
+    *cut_short* says so of its contracts of which a part did not run.
     """
 
     counted: tuple[Result, ...]
     outdated: tuple[Result, ...]
     missing: tuple[str, ...]
+    cut_short: tuple[str, ...] = ()
 
     @property
     def word(self) -> str:
@@ -40,7 +42,8 @@ class Summary:
             return "failed"
         if "passed" not in outcomes:
             return "skipped"
-        incomplete = "skipped" in outcomes or self.outdated or self.missing
+        not_run = self.outdated or self.missing or self.cut_short
+        incomplete = "skipped" in outcomes or not_run
         return "passed in part" if incomplete else "passed"
 
     @property
@@ -53,7 +56,7 @@ class Summary:
                 parts.append(count(kind, results))
             elif kind in self.missing:
                 parts.append(f"{NOUNS[kind]}s not run")
-        return ", ".join(parts)
+        return ", ".join([*parts, *self.cut_short])
 
     @property
     def outdated_note(self) -> str:
@@ -73,11 +76,31 @@ def summarise(results: Iterable[Result], section: Section) -> Summary:
     counted = tuple(result for result in own if not result.changed)
     needed = {"case", "transcript"} | ({"contract"} if section.contract else set())
     needed -= {result.kind for result in counted}
+    parts = () if "contract" in needed else section.contract
     return Summary(
         counted,
         tuple(result for result in own if result.changed),
         tuple(kind for kind in KINDS if kind in needed),
+        tuple(text for contract in parts for text in cut_short(counted, contract)),
     )
+
+
+def cut_short(results: Sequence[Result], contract: str) -> Iterator[str]:
+    """Yield a phrase if not all checks of *contract* are among a server's *results*.
+
+    In each environment each check must be there that may not be left out.
+    """
+    own = [result for result in results if result.contract == contract]
+    if not own:
+        yield f'contract "{contract}" not run'
+    lacking = 0
+    for environment in environments_of(own):
+        here = [result for result in own if result.environment == environment]
+        run = {result.check for result in here if result.checks}
+        lacking = max(lacking, max(result.checks for result in here) - len(run))
+    if lacking:
+        noun = "check" if lacking == 1 else "checks"
+        yield f'{lacking} {noun} of contract "{contract}" not run'
 
 
 def count(kind: str, results: Sequence[Result]) -> str:

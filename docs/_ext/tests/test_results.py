@@ -47,6 +47,7 @@ def test_all_properties_are_kept(project: Path, report: Report) -> None:
             "kind": "contract",
             "contract": "stream",
             "check": "It echoes.",
+            "checks": "2",
             "emulated": "kqueue emulated on Linux",
             "name": "test_it[fe80::1%lo]",
         },
@@ -66,6 +67,7 @@ def test_all_properties_are_kept(project: Path, report: Report) -> None:
             emulated="kqueue emulated on Linux",
             date="2026-11-21",
             changed=(),
+            checks=2,
         ),
     ) == read(project).of_snippets
 
@@ -85,6 +87,27 @@ def test_a_removed_file_has_changed(project: Path, report: Report) -> None:
     (project / "snippets" / "echo_trial.py").unlink()
     [result] = read(project).of_snippets
     assert ("snippets/echo_trial.py",) == result.changed
+
+
+def test_each_source_counts(project: Path, report: Report) -> None:
+    """A result whose test was changed or removed does not count, and says which."""
+    names = ["snippets/echo_trial.py", "snippets/tests/test_echo_trial.py"]
+    test = project / names[1]
+    test.parent.mkdir()
+    test.write_text("def test_it(): pass\n", encoding="utf-8")
+    path = report("a.xml", {})
+    first, second = (
+        f"{name} sha256:{results.digest.__wrapped__(project / name)}" for name in names
+    )
+    one = f'<property name="source" value="{first}" />'
+    text = path.read_text(encoding="utf-8")
+    assert one in text
+    path.write_text(text.replace(one, one + one.replace(first, second)), "utf-8")
+    assert [()] == [result.changed for result in read(project).of_snippets]
+    test.write_text("", encoding="utf-8")
+    assert [(names[1],)] == [result.changed for result in read(project).of_snippets]
+    test.unlink()
+    assert [(names[1],)] == [result.changed for result in read(project).of_snippets]
 
 
 def test_other_tests_matter_only_if_they_fail(project: Path, report: Report) -> None:
@@ -110,6 +133,7 @@ def test_other_tests_matter_only_if_they_fail(project: Path, report: Report) -> 
         ('name="source"', 'name="sauce"', "has no property source"),
         (" sha256:", " md5:", "does not name a file and its hash"),
         ('value="case"', 'value="contract"', "has no property contract"),
+        ('name="environment"', 'name="checks"', "checks as below, which is no number"),
     ],
 )
 def test_a_damaged_file_says_nothing(

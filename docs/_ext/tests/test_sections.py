@@ -11,9 +11,9 @@ ROW = '[[section]]\ntitle = "A"\npage = "tcp"\nsnippet = "a"\n'
 
 
 def test_the_sheet_has_its_sections() -> None:
-    """The project's own file is read, with all 35 sections of the old sheet."""
+    """The project's own file is read, with at least the 35 of the old sheet."""
     found = sections.read(Path(__file__).resolve().parents[2] / "sections.toml")
-    assert 35 == len(found)
+    assert 35 <= len(found)
 
 
 def test_a_section_has_the_address_of_the_old_sheet(tmp_path: Path) -> None:

@@ -247,6 +247,77 @@ def test_page_and_list_agree(
     assert warning.format(project=project) in build(warnings=1)
 
 
+GOOD = ".. code-block:: console\n\n   $ true\n   yes\n"
+UNRUN = "WARNING: this console block is run by no test: write `.. code-block:: console`"
+NOT_RUN = [
+    "* .. code-block:: console\n\n     $ nc",
+    ".. list-table::\n\n   * - .. code-block:: console\n\n          $ nc",
+    ".. code-block::\n   console\n\n   $ nc",
+    ".. literalinclude:: /session.txt\n   :language: console",
+    ".. include:: /included.txt",
+    ".. code-block:: bash\n\n   $ nc",
+    ".. code-block:: text\n\n   $ nc",
+    "So::\n\n   $ nc",
+    ".. code-block:: Shell-Session\n\n   output",
+    "* .. code-block:: console\n\n     $ true\n     yes",  # as the one that is run
+    ".. highlight:: console\n\nSo::\n\n   output",  # the last: it goes on to the end
+]
+
+
+def test_console_blocks_that_no_test_runs(project: Path, build: Build) -> None:
+    """However a console block is written: if the tests do not know it, it warns."""
+    (project / "docs" / "session.txt").write_text("output\n", encoding="utf-8")
+    included = ".. code-block:: console\n\n   $ nc\n"
+    (project / "docs" / "included.txt").write_text(included, encoding="utf-8")
+    page = project / "docs" / "cheatsheet" / "tcp.rst"
+    text = page.read_text(encoding="utf-8") + f"\n{GOOD}\nThat is one that is run.\n"
+    lines = []
+    for block in NOT_RUN:
+        lines.append(text.count("\n") + 2)  # of the first line of the block
+        text += f"\n{block}\n\nEnd of it.\n"
+    page.write_text(text, encoding="utf-8")
+    printed = build(warnings=len(NOT_RUN))
+    found = re.findall(rf"(\w+\.\w+):(\d+): {re.escape(UNRUN)}", printed)
+    assert ["1"] == [line for file, line in found if file == "included.txt"]
+    places = [int(line) for file, line in found if file == "tcp.rst"]
+    blocks = [max(first for first in lines if first <= line) for line in places]
+    here = [
+        line
+        for line, block in zip(lines, NOT_RUN, strict=True)
+        if ".. include::" not in block
+    ]
+    assert here == blocks
+
+
+def test_a_console_block_in_a_docstring(project: Path, build: Build) -> None:
+    """What the reference shows of a docstring is not run by any transcript."""
+    path = project / "snippets" / "shout_trial.py"
+    path.write_text('"""Shout::\n\n    $ nc\n"""\n', encoding="utf-8")
+    assert f"docstring of shout_trial:3: {UNRUN}" in build(warnings=1)
+
+
+def test_a_page_that_the_tests_cannot_read(project: Path, build: Build) -> None:
+    """What the tests refuse in a page is told in their words, once."""
+    page = project / "docs" / "plain.rst"
+    page.write_text(f"Plain\n=====\n\n{GOOD}", encoding="utf-8")
+    printed = build(warnings=1)
+    assert f"WARNING: {page}:4: this directive stands in no section" in printed
+
+
+@pytest.mark.parametrize("option", ["lines: 1", "caption: a\n     b\n   :prepend: x"])
+def test_a_listing_that_is_not_the_file(
+    project: Path, build: Build, option: str
+) -> None:
+    """A part of a snippet, or more than it, is a warning, however it is written."""
+    page = project / "docs" / "cheatsheet" / "tcp.rst"
+    text = page.read_text(encoding="utf-8")
+    before = "   :language: python\n"
+    assert before in text
+    page.write_text(text.replace(before, f"   :{option}\n"), encoding="utf-8")
+    warning = "tcp.rst:10: WARNING: this is not snippets/echo_trial.py as it was tested"
+    assert warning in build(warnings=1)
+
+
 def test_a_missing_snippet(project: Path, build: Build) -> None:
     """A page that includes a file that is not there is named with its line."""
     (project / "snippets" / "shout_trial.py").unlink()

@@ -1,5 +1,7 @@
 """Results are summed up without making them better than they are."""
 
+from dataclasses import replace
+
 import pytest
 
 from results import Environment, Result
@@ -10,6 +12,7 @@ OLD = Environment("CPython 3.9.1", "Linux 6.1", "OpenSSL 3.0")
 NEW = Environment("CPython 3.13.0", "Linux 6.1", "OpenSSL 3.0")
 SECTION = Section("Echo", "tcp", "echo")
 SERVER = Section("Echo", "tcp", "echo", contract=("stream",))
+TLS_SERVER = Section("Echo", "tcp", "echo", contract=("stream", "tls"))
 
 
 def result(
@@ -52,6 +55,42 @@ CASE, TRANSCRIPT = result(), result(kind="transcript")
 def test_verdict(found: list[Result], section: Section, word: str) -> None:
     """A section passed only if all it must have was run, counts and passed."""
     assert word == summarise(found, section).word
+
+
+def check(name: str, checks: int, environment: Environment = NEW) -> Result:
+    """Return the result of a check of the contract "stream", which has *checks*."""
+    found = result(kind="contract", environment=environment, test=f"m::{name}")
+    return replace(found, contract="stream", check=name, checks=checks)
+
+
+A, B, SLOW = check("a", 2), check("b", 2), check("slow", 0)
+OLD_A = check("a", 2, OLD)
+
+
+@pytest.mark.parametrize(
+    ("found", "section", "expected"),
+    [
+        ([A, B], SERVER, ()),
+        ([A, B, SLOW], SERVER, ()),
+        ([A, B, check("a", 2)], SERVER, ()),  # a check that has parameters
+        ([A], SERVER, ('1 check of contract "stream" not run',)),
+        ([A, SLOW], SERVER, ('1 check of contract "stream" not run',)),
+        ([check("a", 3)], SERVER, ('2 checks of contract "stream" not run',)),
+        ([A, B, OLD_A], SERVER, ('1 check of contract "stream" not run',)),
+        ([A, B], TLS_SERVER, ('contract "tls" not run',)),
+        ([], SERVER, ()),  # which is said by the kind that is missing
+        ([A], SECTION, ()),
+    ],
+)
+def test_a_run_that_was_cut_short(
+    found: list[Result], section: Section, expected: tuple[str, ...]
+) -> None:
+    """Where not all checks of a contract were run, it passed in part and says so."""
+    summary = summarise([CASE, TRANSCRIPT, *found], section)
+    assert expected == summary.cut_short
+    assert all(text in summary.counts for text in expected)
+    whole = not (summary.cut_short or summary.missing)
+    assert ("passed" if whole else "passed in part") == summary.word
 
 
 def test_counts() -> None:

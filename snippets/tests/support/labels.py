@@ -7,6 +7,7 @@ environment, and from which version of the files. See docs/_ext/results.py.
 import hashlib
 import platform
 import ssl
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -56,14 +57,42 @@ def labels(item: pytest.Item) -> Iterator[tuple[str, str]]:
     contract = getattr(getattr(item, "cls", None), "contract", None)
     if contract:
         kind = "contract"
+        if not item.get_closest_marker("slow"):
+            yield "checks", str(number_of_checks(item))
         yield "contract", contract
         yield "check", check_name(item)
     yield "kind", kind
     yield "snippet", snippet
     yield source(file)
-    if kind == "transcript":
+    yield from map(source, sorted(modules_of_class(item)))
+    if kind != "doctest":  # which stands in the snippet itself
         yield source(item.path)
     yield from environment()
+
+
+def modules_of_class(item: pytest.Item) -> set[Path]:
+    """Return where the class of *item* has its tests from: the contract's modules."""
+    bases = getattr(getattr(item, "cls", None), "__mro__", ())
+    files = {getattr(sys.modules[base.__module__], "__file__", None) for base in bases}
+    paths = {Path(file) for file in files if file} - {item.path}
+    return {path for path in paths if path.is_relative_to(SNIPPETS)}  # no library's
+
+
+def number_of_checks(item: pytest.Item) -> int:
+    """Return how many checks of its contract a run must have: the slow ones may lack.
+
+    It is told with each check, so that a run that was cut short can be seen as one.
+    """
+    contract = getattr(item, "cls", None)
+    names = [name for name in dir(contract) if name.startswith("test")]
+    checks = [check for name in names if callable(check := getattr(contract, name))]
+    return len(
+        {
+            str(check.__doc__ or check.__name__).strip().split("\n")[0]
+            for check in checks
+            if "slow" not in {mark.name for mark in getattr(check, "pytestmark", ())}
+        }
+    )
 
 
 def check_name(item: pytest.Item) -> str:

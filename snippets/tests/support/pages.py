@@ -26,6 +26,8 @@ ON_HOST = re.compile(r"(?:^| )on (alice|bob|carol)$")
 PROMPT = "$ "
 CONTINUED = "> "  # the prompt of a command's second and further lines
 SERVING = "listening on "  # what a server says once it can be used
+# What a listing may have: options that leave the file whole and as it is.
+LISTING_OPTIONS = {"language", "caption", "emphasize-lines", "linenos", "name"}
 
 
 class PageError(Exception):
@@ -78,6 +80,7 @@ def parse(path: Path, text: str | None = None) -> list[Section]:
     for region in DirectiveLexer("literalinclude")(document):
         included = Path((region.lexemes["arguments"] or "").strip())
         if included.parent.name == "snippets":
+            _check_listing(document, region)
             _owner(sections, document, region).snippets.append(included.stem)
     for region in DirectiveLexer("code-block")(document):
         if (region.lexemes["arguments"] or "").strip() == "console":
@@ -142,6 +145,17 @@ def _owner(sections: list[Section], document: Document, region: Region) -> Secti
         f"{document.path}:{line}: this directive stands in no section, so nothing "
         f"would test it: {remedy}"
     )
+
+
+def _check_listing(document: Document, region: Region) -> None:
+    """Refuse an option by which a page would show another text than was tested."""
+    unknown = sorted(region.lexemes["options"].keys() - LISTING_OPTIONS)
+    if unknown:
+        line = document.text.count("\n", 0, region.start) + 1
+        raise PageError(
+            f"{document.path}:{line}: this listing has the option {unknown[0]}, but a "
+            "snippet is shown whole, as it was tested: remove the option"
+        )
 
 
 def _block(path: Path, document: Document, region: Region) -> Block:

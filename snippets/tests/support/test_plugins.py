@@ -2,11 +2,14 @@
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from xml.etree import ElementTree
 
 import pytest
 
-from support import requirements
+from contracts import stream
+from support import labels, requirements
 from support.requirements import ROOT
 
 SKIPPING = """
@@ -73,14 +76,51 @@ def test_results_say_what_was_tested(pytester: pytest.Pytester) -> None:
         for case in ElementTree.parse(junit).iter("testcase")  # noqa: S314
     ]
     digest = hashlib.sha256((ROOT / target).read_bytes()).hexdigest()[:16]
+    test = "snippets/tests/test_byte_order.py"
+    test_digest = hashlib.sha256((ROOT / test).read_bytes()).hexdigest()[:16]
+    module = ("source", f"{test} sha256:{test_digest}")
     assert cases
     assert {"doctest", "case"} == {dict(case)["kind"] for case in cases}
     for case in cases:
         assert ("snippet", "byte_order") in case
         assert ("source", f"{target} sha256:{digest}") in case
+        assert (dict(case)["kind"] == "case") == (module in case)
         assert dict(case)["environment"] == ", ".join(
             str(dict(case)[key]) for key in ("python", "kernel", "openssl")
         )
+
+
+def test_a_check_names_the_module_of_its_contract() -> None:
+    """A check's result rests on the snippet, on its test and on what defines it."""
+    contract = stream.sequential("tcp_echo_server")
+    item = SimpleNamespace(
+        path=ROOT / "snippets/tests/test_tcp_echo_server.py",
+        name="test_half_close",
+        cls=contract,
+        obj=contract.test_half_close,
+        get_closest_marker=lambda _: None,
+    )
+    found = list(labels.labels(cast("pytest.Item", item)))
+    assert [
+        "snippets/tcp_echo_server.py",
+        "snippets/tests/contracts/stream.py",
+        "snippets/tests/test_tcp_echo_server.py",
+    ] == sorted(text.split()[0] for name, text in found if name == "source")
+    checks = sum(name.startswith("test") for name in dir(contract))
+    assert str(checks) == dict(found)["checks"]
+
+
+def test_a_check_that_may_be_left_out_is_not_counted() -> None:
+    """Neither a slow check nor one that the contract takes back must be run."""
+
+    def check() -> None:
+        """Be slow."""
+
+    check.pytestmark = [SimpleNamespace(name="slow")]  # type: ignore[attr-defined]
+    usual = {"test_a": lambda _: None, "test_b": None, "client": lambda _: None}
+    cls = type("Contract", (), {**usual, "test_slow": check})
+    item = cast("pytest.Item", SimpleNamespace(cls=cls))
+    assert 1 == labels.number_of_checks(item)
 
 
 def test_a_missing_client_names_its_package(
