@@ -26,6 +26,7 @@ nox.options.sessions = ["docs", "tests"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 SITE = Path("build/html")
 RESULTS = Path("build/results")
+WORKERS = ("-n", str(2 * (os.cpu_count() or 1)))  # half of a test's time is waiting
 OLDEST_MINOR = 11  # CPython 3.11, as requires-python in pyproject.toml says
 
 
@@ -115,7 +116,7 @@ def tests(session: nox.Session) -> None:
     unfinished = results.with_suffix(".part")  # which the site does not read
     unfinished.unlink(missing_ok=True)
     try:
-        session.run("python", "-m", "pytest", "-n", "auto", f"--junitxml={unfinished}")
+        session.run("python", "-m", "pytest", *WORKERS, f"--junitxml={unfinished}")
     except CommandFailed as failure:
         all_was_run = failure.reason == "Returned code 1"  # and some of it failed
         if all_was_run and unfinished.exists():
