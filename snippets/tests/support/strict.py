@@ -3,13 +3,26 @@
 At home a missing program may skip a test, and says how to get it. In CI nothing may
 be missing, or a skip would hide what was not run. What a system cannot have is no
 skip: tests marked ``linux`` are left out elsewhere, and the site shows them for Linux.
+
+Nor may one test change the signals of the next.
 """
 
 import os
+import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def same_signals() -> Iterator[None]:
+    """Put back what a snippet's ``main()`` sets: its SIGPIPE would end the tests."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def refuse(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -49,6 +49,23 @@ def test_a_skip_fails_where_ci_is_set(
         result.stdout.fnmatch_lines(["*counts as a failure*nc is missing*nox -s deps*"])
 
 
+def test_signals_are_put_back(pytester: pytest.Pytester) -> None:
+    """What one test does to a signal, the next one does not see."""
+    pytester.makepyfile(
+        """
+        import signal
+
+        def test_one():
+            assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+        test_two = test_one
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "support.strict")
+    assert {"passed": 2} == result.parseoutcomes()
+
+
 def test_a_skipped_file_fails_where_ci_is_set(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
