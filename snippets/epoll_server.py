@@ -1,8 +1,8 @@
 """Echo over TCP to many clients from one thread, by ``select.epoll`` (Linux).
 
-The kernel keeps the set of sockets and reports only those that are ready, so
-idle clients cost memory but no time. A client that is owed nothing is read from;
-one that is owed something is written to and not read from. So what is kept for a
+The kernel keeps the set of sockets and returns only those that are ready, so idle
+clients cost memory but no time. A client that is owed nothing is read from; one
+that is owed something is written to and not read from. So what is kept for a
 client never exceeds ``CHUNK`` bytes, however slowly it reads.
 
 Nobody is dropped for being idle, and nothing is encrypted.
@@ -12,7 +12,6 @@ https://docs.python.org/3/library/select.html#edge-and-level-trigger-polling-epo
 """
 
 import argparse
-import contextlib
 import errno
 import select
 import signal
@@ -27,8 +26,6 @@ OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 class Client:
     """A connection, the bytes it is owed and the event it waits for."""
-
-    __slots__ = ("conn", "event", "unsent")
 
     def __init__(self, conn: socket.socket) -> None:
         self.conn = conn
@@ -63,11 +60,11 @@ class EchoServer:
 
     def wait(self) -> list[int]:
         """Return the descriptors that are ready; sleep until there is one."""
-        if self.resume_at is None:
-            return [fd for fd, _ in self.epoll.poll()]
-        pause = max(0, self.resume_at - time.monotonic())
-        ready = self.epoll.poll(pause)
-        if time.monotonic() >= self.resume_at:
+        timeout = None
+        if self.resume_at is not None:
+            timeout = max(0, self.resume_at - time.monotonic())
+        ready = self.epoll.poll(timeout)
+        if self.resume_at is not None and time.monotonic() >= self.resume_at:
             self.resume_at = None
             self.epoll.modify(self.listener, select.EPOLLIN)
         return [fd for fd, _ in ready]
@@ -85,31 +82,28 @@ class EchoServer:
                 self.resume_at = time.monotonic() + ACCEPT_PAUSE
             return
         conn.setblocking(False)
-        client = self.clients[conn.fileno()] = Client(conn)
         try:
             self.epoll.register(conn, select.EPOLLIN)
         except OSError as error:  # no memory, or too many watches for this user
             print(f"a client is turned away: {error.strerror}", file=sys.stderr)
-            self.close(client)
+            conn.close()
+            return
+        self.clients[conn.fileno()] = Client(conn)
 
     def advance(self, client: Client) -> None:
-        """Do for *client* what it waited for."""
+        """Do for *client* what it waited for, and see what it waits for next."""
         try:
             if not client.unsent:
                 client.unsent = client.conn.recv(CHUNK)
                 if not client.unsent:  # it has sent everything and is owed nothing
                     self.close(client)
                     return
-            self.send(client)
-        except BlockingIOError:  # ready no more: wait again
+            client.unsent = client.unsent[client.conn.send(client.unsent) :]
+        except BlockingIOError:  # nothing there after all, or no room: wait
             pass
         except OSError:  # reset, timed out, unreachable: only this client is lost
             self.close(client)
-
-    def send(self, client: Client) -> None:
-        """Send what the kernel takes now; the rest goes when there is room."""
-        with contextlib.suppress(BlockingIOError):
-            client.unsent = client.unsent[client.conn.send(client.unsent) :]
+            return
         event = select.EPOLLOUT if client.unsent else select.EPOLLIN
         if event != client.event:
             client.event = event
@@ -141,6 +135,8 @@ def main() -> None:
     args = parser.parse_args()
     if not 0 <= args.port <= 65_535:
         parser.error("--port must be between 0 and 65535")
+    if not hasattr(select, "epoll"):
+        sys.exit("cannot serve: this system has no epoll; try selectors_server.py")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         with create_listener(args.host, args.port) as listener:

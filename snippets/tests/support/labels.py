@@ -61,6 +61,9 @@ def labels(item: pytest.Item) -> Iterator[tuple[str, str]]:
             yield "checks", str(number_of_checks(item))
         yield "contract", contract
         yield "check", check_name(item)
+    emulated = getattr(getattr(item, "cls", None), "emulated", None)
+    if emulated:
+        yield "emulated", emulated
     yield "kind", kind
     yield "snippet", snippet
     yield source(file)

@@ -1,0 +1,147 @@
+"""Echo over TCP to many clients from one thread, by ``select.poll`` (POSIX).
+
+The set of sockets is kept by the poll object and passed to the kernel, which looks
+at every one of them at each call: the time of a call grows with the number of
+clients, idle ones too. A client that is owed nothing is read from; one that is
+owed something is written to and not read from. So what is kept for a client never
+exceeds ``CHUNK`` bytes, however slowly it reads.
+
+Nobody is dropped for being idle, and nothing is encrypted.
+
+Sources: ``man 2 poll``, ``man 2 accept`` (section "Error handling"),
+https://docs.python.org/3/library/select.html#polling-objects
+"""
+
+import argparse
+import errno
+import select
+import signal
+import socket
+import sys
+import time
+
+CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
+ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted once descriptors ran out
+OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Client:
+    """A connection, the bytes it is owed and the event it waits for."""
+
+    def __init__(self, conn: socket.socket) -> None:
+        self.conn = conn
+        self.unsent = b""
+        self.event = select.POLLIN
+
+
+class EchoServer:
+    """Echo to every client of a listener."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        listener.setblocking(False)
+        self.listener = listener
+        self.clients: dict[int, Client] = {}
+        self.resume_at: float | None = None  # while accepting pauses: until when
+        self.poller = select.poll()
+        self.poller.register(listener, select.POLLIN)
+
+    def serve(self) -> None:
+        """Wait for events and act on them, until interrupted."""
+        try:
+            while True:
+                for fd in self.wait():
+                    if fd in self.clients:
+                        self.advance(self.clients[fd])
+                    else:
+                        self.accept()
+        finally:
+            for client in list(self.clients.values()):
+                self.close(client)
+
+    def wait(self) -> list[int]:
+        """Return the descriptors that are ready; sleep until there is one."""
+        timeout = None
+        if self.resume_at is not None:
+            timeout = max(0, self.resume_at - time.monotonic()) * 1_000  # ms
+        ready = self.poller.poll(timeout)
+        if self.resume_at is not None and time.monotonic() >= self.resume_at:
+            self.resume_at = None
+            self.poller.modify(self.listener, select.POLLIN)
+        return [fd for fd, _ in ready]
+
+    def accept(self) -> None:
+        """Take one client from the backlog."""
+        try:
+            conn, _ = self.listener.accept()
+        except OSError as error:
+            # Without a free descriptor the listener stays readable: to look again
+            # at once would spin. Any other error is of a client that has gone.
+            if error.errno in OUT_OF_RESOURCES:
+                print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+                self.poller.modify(self.listener, 0)
+                self.resume_at = time.monotonic() + ACCEPT_PAUSE
+            return
+        conn.setblocking(False)
+        self.poller.register(conn, select.POLLIN)
+        self.clients[conn.fileno()] = Client(conn)
+
+    def advance(self, client: Client) -> None:
+        """Do for *client* what it waited for, and see what it waits for next."""
+        try:
+            if not client.unsent:
+                client.unsent = client.conn.recv(CHUNK)
+                if not client.unsent:  # it has sent everything and is owed nothing
+                    self.close(client)
+                    return
+            client.unsent = client.unsent[client.conn.send(client.unsent) :]
+        except BlockingIOError:  # nothing there after all, or no room: wait
+            pass
+        except OSError:  # reset, timed out, unreachable: only this client is lost
+            self.close(client)
+            return
+        event = select.POLLOUT if client.unsent else select.POLLIN
+        if event != client.event:
+            client.event = event
+            self.poller.modify(client.conn, event)
+
+    def close(self, client: Client) -> None:
+        """Forget *client*; a closed one that is left in the set is always ready."""
+        self.poller.unregister(client.conn)
+        del self.clients[client.conn.fileno()]
+        client.conn.close()
+
+
+def create_listener(host: str, port: int) -> socket.socket:
+    """Return an IPv4 listener on *host* and *port* (0 picks a free port).
+
+    ``create_server`` sets SO_REUSEADDR, so that a restart need not wait for the
+    old connections to leave TIME_WAIT. Raises OSError, for one where the port is
+    in use, and UnicodeError where *host* cannot be a host name.
+    """
+    found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
+    address = found[0][4]
+    return socket.create_server(address, backlog=socket.SOMAXCONN)
+
+
+def main() -> None:
+    """Read the command line and serve until Ctrl-C or SIGTERM."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--host", default="localhost", help="default: %(default)s")
+    parser.add_argument("--port", type=int, default=5566, help="default: %(default)s")
+    args = parser.parse_args()
+    if not 0 <= args.port <= 65_535:
+        parser.error("--port must be between 0 and 65535")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    try:
+        with create_listener(args.host, args.port) as listener:
+            host, port = listener.getsockname()
+            print(f"listening on {host}:{port}", flush=True)
+            EchoServer(listener).serve()
+    except KeyboardInterrupt:
+        pass
+    except (OSError, UnicodeError) as error:
+        sys.exit(f"cannot serve, check --host and --port: {error}")
+
+
+if __name__ == "__main__":
+    main()

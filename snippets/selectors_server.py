@@ -1,0 +1,152 @@
+"""Echo over TCP to many clients from one thread, by ``selectors.DefaultSelector``.
+
+It is the best that the system has: epoll on Linux, kqueue on BSD and macOS, else
+poll or select, each with its own costs and limits. A client that is owed nothing is
+read from; one that is owed something is written to and not read from. So what is
+kept for a client never exceeds ``CHUNK`` bytes, however slowly it reads.
+
+Nobody is dropped for being idle, and nothing is encrypted.
+
+Sources: ``man 2 accept`` (section "Error handling"),
+https://docs.python.org/3/library/selectors.html
+"""
+
+import argparse
+import errno
+import selectors
+import signal
+import socket
+import sys
+import time
+
+CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
+ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted once descriptors ran out
+OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Client:
+    """A connection, the bytes it is owed and the event it waits for."""
+
+    def __init__(self, conn: socket.socket) -> None:
+        self.conn = conn
+        self.unsent = b""
+        self.event = selectors.EVENT_READ
+
+
+class EchoServer:
+    """Echo to every client of a listener."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        listener.setblocking(False)
+        self.listener = listener
+        self.clients: dict[int, Client] = {}
+        self.resume_at: float | None = None  # while accepting pauses: until when
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(listener, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Wait for events and act on them, until interrupted."""
+        try:
+            while True:
+                for fd in self.wait():
+                    if fd in self.clients:
+                        self.advance(self.clients[fd])
+                    else:
+                        self.accept()
+        finally:
+            for client in list(self.clients.values()):
+                self.close(client)
+            self.selector.close()
+
+    def wait(self) -> list[int]:
+        """Return the descriptors that are ready; sleep until there is one."""
+        timeout = None
+        if self.resume_at is not None:
+            timeout = max(0, self.resume_at - time.monotonic())
+        ready = self.selector.select(timeout)
+        if self.resume_at is not None and time.monotonic() >= self.resume_at:
+            self.resume_at = None
+            self.selector.register(self.listener, selectors.EVENT_READ)
+        return [key.fd for key, _ in ready]
+
+    def accept(self) -> None:
+        """Take one client from the backlog."""
+        try:
+            conn, _ = self.listener.accept()
+        except OSError as error:
+            # Without a free descriptor the listener stays readable: to look again
+            # at once would spin. Any other error is of a client that has gone.
+            if error.errno in OUT_OF_RESOURCES:
+                print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+                self.selector.unregister(self.listener)
+                self.resume_at = time.monotonic() + ACCEPT_PAUSE
+            return
+        conn.setblocking(False)
+        try:
+            self.selector.register(conn, selectors.EVENT_READ)
+        except OSError as error:  # no memory, or too many watches for this user
+            print(f"a client is turned away: {error.strerror}", file=sys.stderr)
+            conn.close()
+            return
+        self.clients[conn.fileno()] = Client(conn)
+
+    def advance(self, client: Client) -> None:
+        """Do for *client* what it waited for, and see what it waits for next."""
+        try:
+            if not client.unsent:
+                client.unsent = client.conn.recv(CHUNK)
+                if not client.unsent:  # it has sent everything and is owed nothing
+                    self.close(client)
+                    return
+            client.unsent = client.unsent[client.conn.send(client.unsent) :]
+        except BlockingIOError:  # nothing there after all, or no room: wait
+            pass
+        except OSError:  # reset, timed out, unreachable: only this client is lost
+            self.close(client)
+            return
+        event = selectors.EVENT_WRITE if client.unsent else selectors.EVENT_READ
+        if event != client.event:
+            client.event = event
+            self.selector.modify(client.conn, event)
+
+    def close(self, client: Client) -> None:
+        """Forget *client*; the selector has a table of its own, so it comes first."""
+        self.selector.unregister(client.conn)
+        del self.clients[client.conn.fileno()]
+        client.conn.close()
+
+
+def create_listener(host: str, port: int) -> socket.socket:
+    """Return an IPv4 listener on *host* and *port* (0 picks a free port).
+
+    ``create_server`` sets SO_REUSEADDR, so that a restart need not wait for the
+    old connections to leave TIME_WAIT. Raises OSError, for one where the port is
+    in use, and UnicodeError where *host* cannot be a host name.
+    """
+    found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
+    address = found[0][4]
+    return socket.create_server(address, backlog=socket.SOMAXCONN)
+
+
+def main() -> None:
+    """Read the command line and serve until Ctrl-C or SIGTERM."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--host", default="localhost", help="default: %(default)s")
+    parser.add_argument("--port", type=int, default=5566, help="default: %(default)s")
+    args = parser.parse_args()
+    if not 0 <= args.port <= 65_535:
+        parser.error("--port must be between 0 and 65535")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    try:
+        with create_listener(args.host, args.port) as listener:
+            host, port = listener.getsockname()
+            print(f"listening on {host}:{port}", flush=True)
+            EchoServer(listener).serve()
+    except KeyboardInterrupt:
+        pass
+    except (OSError, UnicodeError) as error:
+        sys.exit(f"cannot serve, check --host and --port: {error}")
+
+
+if __name__ == "__main__":
+    main()

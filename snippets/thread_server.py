@@ -1,0 +1,113 @@
+"""Echo over TCP to many clients, each in a thread of its own.
+
+A thread may wait, so serving one client is the loop of ``tcp_echo_server.py``, and
+what a client is owed is a local variable of at most ``CHUNK`` bytes. Each client
+costs a thread: a stack, and the work of switching to it.
+
+Nobody is dropped for being idle, and nothing is encrypted.
+
+Sources: ``man 7 tcp``, ``man 2 accept`` (section "Error handling"),
+https://docs.python.org/3/library/threading.html
+"""
+
+import argparse
+import contextlib
+import errno
+import signal
+import socket
+import sys
+import threading
+import time
+
+CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
+ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted once descriptors ran out
+OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class EchoServer:
+    """Echo to every client of a listener."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.clients: set[socket.socket] = set()
+
+    def serve(self) -> None:
+        """Accept one client after the other, until interrupted."""
+        try:
+            while True:
+                self.accept()
+        finally:
+            # The threads are no daemons, which would be cut off anywhere at the end
+            # of the program: it waits for them. So wake up those that wait.
+            for conn in list(self.clients):
+                with contextlib.suppress(OSError):  # this client has just left
+                    conn.shutdown(socket.SHUT_RDWR)
+
+    def accept(self) -> None:
+        """Take one client from the backlog and start its thread."""
+        try:
+            conn, _ = self.listener.accept()
+        except OSError as error:
+            # Without a free descriptor accept() fails at once: to try again at once
+            # would spin. Any other error is of a client that has gone.
+            if error.errno in OUT_OF_RESOURCES:
+                print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+                time.sleep(ACCEPT_PAUSE)
+            return
+        self.clients.add(conn)
+        try:
+            threading.Thread(target=self.advance, args=(conn,)).start()
+        except RuntimeError as error:  # no memory, or too many threads for this user
+            print(f"a client is turned away: {error}", file=sys.stderr)
+            self.close(conn)
+
+    def advance(self, conn: socket.socket) -> None:
+        """Send back what *conn* receives until its peer has sent everything."""
+        try:
+            while chunk := conn.recv(CHUNK):
+                conn.sendall(chunk)
+        except OSError:  # reset, timed out, unreachable: only this client is lost
+            pass
+        finally:
+            self.close(conn)
+
+    def close(self, conn: socket.socket) -> None:
+        """Forget *conn*."""
+        self.clients.remove(conn)
+        conn.close()
+
+
+def create_listener(host: str, port: int) -> socket.socket:
+    """Return an IPv4 listener on *host* and *port* (0 picks a free port).
+
+    ``create_server`` sets SO_REUSEADDR, so that a restart need not wait for the
+    old connections to leave TIME_WAIT. Raises OSError, for one where the port is
+    in use, and UnicodeError where *host* cannot be a host name.
+    """
+    found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
+    address = found[0][4]
+    return socket.create_server(address, backlog=socket.SOMAXCONN)
+
+
+def main() -> None:
+    """Read the command line and serve until Ctrl-C or SIGTERM."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--host", default="localhost", help="default: %(default)s")
+    parser.add_argument("--port", type=int, default=5566, help="default: %(default)s")
+    args = parser.parse_args()
+    if not 0 <= args.port <= 65_535:
+        parser.error("--port must be between 0 and 65535")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    try:
+        with create_listener(args.host, args.port) as listener:
+            host, port = listener.getsockname()
+            print(f"listening on {host}:{port}", flush=True)
+            EchoServer(listener).serve()
+    except KeyboardInterrupt:
+        pass
+    except (OSError, UnicodeError) as error:
+        sys.exit(f"cannot serve, check --host and --port: {error}")
+
+
+if __name__ == "__main__":
+    main()
