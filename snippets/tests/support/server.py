@@ -9,6 +9,7 @@ What the snippet prints goes to files, so that a reader who is slow never blocks
 it. However a ``with`` block ends, the process is gone and reaped after it.
 """
 
+import atexit
 import contextlib
 import dataclasses
 import itertools
@@ -35,7 +36,7 @@ SHOWN = 4_000  # characters of output that a failure shows, from the end
 LISTENING = re.compile(r"^listening on (?P<where>.+)\n", re.MULTILINE)
 HOST_AND_PORT = re.compile(r"(?:\[(?P<ipv6>.+)\]|(?P<host>[^:]+)):(?P<port>\d+)")
 
-Address = tuple[str, int]  # as ``socket.create_connection`` takes it
+Address = tuple[str, int]  # host and port; of a UNIX socket its path, and 0
 
 
 class Tcp:
@@ -79,7 +80,56 @@ class Tcp:
         conn.shutdown(socket.SHUT_WR)
 
 
+class Udp(Tcp):
+    """The same for datagrams: a client's socket is connected to the server's."""
+
+    def known_place(self) -> list[str]:
+        """Return the arguments for a place that two servers, in turn, can share."""
+        return ["--port", str(free_port(socket.SOCK_DGRAM))]
+
+    def connect(self, address: Address, timeout: float) -> socket.socket:
+        """Return a socket that sends to *address* and receives from there alone."""
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.settimeout(timeout)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_535)  # 9,216 on macOS
+        sock.connect(address)
+        return sock
+
+
+class Unix(Tcp):
+    """The same for a path; by default it is in the server's current folder."""
+
+    wrong_usages = (("--path",), ("--path", ""), ("--port", "5566"))
+
+    def anywhere(self) -> list[str]:
+        """Return nothing: each server has a folder of its own."""
+        return []
+
+    def known_place(self) -> list[str]:
+        """Return the arguments for a path that two servers, in turn, can share."""
+        folder = tempfile.TemporaryDirectory()
+        atexit.register(folder.cleanup)
+        return ["--path", f"{folder.name}/known.sock"]
+
+    def find(self, where: str, folder: Path) -> Address:
+        """Return the address of the path *where*, which may be relative to *folder*."""
+        return str(folder / where), 0
+
+    def connect(self, address: Address, timeout: float) -> socket.socket:
+        """Return a connection to *address*, ready to send and receive."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(timeout)
+        try:
+            sock.connect(address[0])
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+
 TCP = Tcp()
+UDP = Udp()
+UNIX = Unix()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,9 +200,8 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         if error is not None:
-            is_ending = "Traceback" in self.stderr
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(ENDS_WITHIN if is_ending else LAST_WORDS)
+                self._popen.wait(LAST_WORDS)
             error.add_note(self.report())
         self._cleanup.close()
 
@@ -303,30 +352,31 @@ def interruptible_children() -> Iterator[None]:
 _candidates = itertools.count()
 
 
-def free_port() -> int:
-    """Return a TCP port that nobody uses and that no other test process gets.
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """Return a port that nobody uses and that no other test process gets.
 
-    It lies below the ports that the kernel hands out itself (32,768 and up on Linux,
-    49,152 and up on macOS), and each process has 20 of its own to begin with.
+    *kind* is the kind of socket that it is for. It lies below the ports that the
+    kernel hands out itself (32,768 and up on Linux, 49,152 and up on macOS), and each
+    process has 20 of its own to begin with.
     Raises OSError where not one can be bound.
     """
     first, last = 10_000, 30_000
     start = os.getpid() * 20
     for candidate in itertools.islice(_candidates, last - first):
         port = first + (start + candidate) % (last - first)
-        with contextlib.suppress(OSError), bound_to_any_address(port):
+        with contextlib.suppress(OSError), bound_to_any_address(port, kind):
             return port
     raise OSError(f"no free port between {first} and {last}: end other servers")
 
 
-def bound_to_any_address(port: int) -> socket.socket:
+def bound_to_any_address(port: int, kind: int = socket.SOCK_STREAM) -> socket.socket:
     """Return a socket bound to *port* of every address, IPv6 included if there is any.
 
     Without SO_REUSEADDR: an old connection in TIME_WAIT makes the port count as used.
     """
     dual_stack = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual_stack else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, kind)
     try:
         if dual_stack:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
