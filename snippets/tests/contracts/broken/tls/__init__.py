@@ -1,0 +1,1 @@
+"""TLS servers with one fault each: the TLS contract must notice it."""
