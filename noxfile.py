@@ -116,13 +116,22 @@ def tests(session: nox.Session) -> None:
     unfinished = results.with_suffix(".part")  # which the site does not read
     unfinished.unlink(missing_ok=True)
     try:
-        session.run("python", "-m", "pytest", *WORKERS, f"--junitxml={unfinished}")
+        session.run(
+            *("python", "-m", "pytest", *WORKERS, *slow_tests(session)),
+            f"--junitxml={unfinished}",
+        )
     except CommandFailed as failure:
         all_was_run = failure.reason == "Returned code 1"  # and some of it failed
         if all_was_run and unfinished.exists():
             unfinished.replace(results)
         raise
     unfinished.replace(results)
+
+
+def slow_tests(session: nox.Session) -> list[str]:
+    """Return the option that adds the slow tests: in CI, on one Python."""
+    once = "CI" in os.environ and session.python == NEWEST
+    return ["-m", ""] if once else []
 
 
 def add_missing(version: str) -> None:
@@ -172,12 +181,14 @@ def lint(session: nox.Session) -> None:
 def deps(session: nox.Session) -> None:
     """Install the programs that the transcripts call (Debian and Ubuntu)."""
     clients = requirements.packages()
-    packages = sorted({clients[c] for c in clients if not requirements.usable(c)})
+    packages = {clients[c] for c in clients if not requirements.usable(c)}
+    packages |= lacking_test_packages()
     if not packages:
         session.log("every client is there: %s", ", ".join(sorted(clients)))
     elif not shutil.which("apt-get"):
         session.warn(
-            "not Debian or Ubuntu: install what Debian calls %s", ", ".join(packages)
+            "not Debian or Ubuntu: install what Debian calls %s",
+            ", ".join(sorted(packages)),
         )
         return
     else:
@@ -189,10 +200,26 @@ def deps(session: nox.Session) -> None:
             "install",
             "--yes",
             "--no-install-recommends",
-            *packages,
+            *sorted(packages),
             external=True,
         )
     warn_of_closed_namespaces(session)
+
+
+def lacking_test_packages() -> set[str]:
+    """Return what brings CPython's own tests, which Debian packages apart.
+
+    The emulation of kqueue is put to those of kqueue.
+    """
+    lacking = set()
+    for python in Path("/usr/bin").glob("python3.[0-9]*"):
+        version = python.name.removeprefix("python")
+        if re.fullmatch(r"3\.\d+", version) and int(version[2:]) >= OLDEST_MINOR:
+            find = "from importlib.util import find_spec as find; import sys; "
+            code = find + "sys.exit(find('test.test_kqueue') is None)"
+            if subprocess.run([python, "-c", code], check=False).returncode:
+                lacking.add(f"libpython{version}-testsuite")
+    return lacking
 
 
 def warn_of_closed_namespaces(session: nox.Session) -> None:
