@@ -1,3 +1,9 @@
 """Wires the tests together; the parts are in ``snippets/tests/support``."""
 
-pytest_plugins = ["pytester", "support.items", "support.labels", "support.strict"]
+pytest_plugins = [
+    "pytester",
+    "support.strict",
+    "support.doctests",
+    "support.items",
+    "support.labels",
+]

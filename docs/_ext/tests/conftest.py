@@ -1,9 +1,10 @@
 """A small project to build, and results for it as pytest would write them."""
 
 import hashlib
+import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -74,6 +75,7 @@ FILES = {
 
 Report = Callable[..., Path]
 Build = Callable[..., str]
+Server = subprocess.Popen[str]
 
 
 @pytest.fixture
@@ -140,24 +142,36 @@ def junit(project: Path, test: dict[str, str]) -> str:
     )
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Yield the pipes of a process that builds what it is told to."""
+    with subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("build_server.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PATH": "", "LC_ALL": "C.UTF-8"},
+    ) as process:  # which ends when its standard input is closed
+        yield process
+
+
 @pytest.fixture
-def build(project: Path) -> Build:
+def build(project: Path, server: Server) -> Build:
     """Return a function that builds the project and returns what Sphinx printed."""
 
     def run(builder: str = "text", *options: str, warnings: int = 0) -> str:
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "sphinx", "-b", builder, *options),
-                *("-d", "build/doctrees", "docs", f"build/{builder}"),
-            ],
-            cwd=project,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-            env={"PATH": "", "LC_ALL": "C.UTF-8"},
-        )
-        assert warnings == done.stderr.count("WARNING:"), done.stderr
-        return done.stdout + done.stderr
+        assert server.stdin is not None
+        assert server.stdout is not None
+        arguments = [
+            *("-b", builder, *options),
+            *("-d", "build/doctrees", "docs", f"build/{builder}"),
+        ]
+        print(json.dumps([str(project), *arguments]), file=server.stdin, flush=True)
+        status = server.stdout.readline().strip()
+        stdout = (project / "stdout").read_text(encoding="utf-8")
+        stderr = (project / "stderr").read_text(encoding="utf-8")
+        assert status in ("0", "2"), stdout + stderr  # 2: it refused what it read
+        assert warnings == stderr.count("WARNING:"), stderr
+        return stdout + stderr
 
     return run

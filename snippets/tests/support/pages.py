@@ -24,6 +24,7 @@ CONSOLE_LIKE = re.compile(
 )
 ON_HOST = re.compile(r"(?:^| )on (alice|bob|carol)$")
 PROMPT = "$ "
+BARE_PROMPT = "$"  # a block's last line: it keeps an empty line of output before it
 CONTINUED = "> "  # the prompt of a command's second and further lines
 SERVING = "listening on "  # what a server says once it can be used
 # What a listing may have: options that leave the file whole and as it is.
@@ -101,12 +102,14 @@ def runs_on(section: Section, block: Block) -> bool:
 
     It is where a later block of the same console goes on with anything but a
     command, where the command is a server, and where the reader typed into it and
-    did not end it by ``^C`` or ``^D``.
+    did not end it by ``^C`` or ``^D``. Where a bare prompt follows it, it has ended.
     """
     console = [b for b in section.blocks if b.caption == block.caption]
     following = console[console.index(block) + 1 :]
     if following:
         return not following[0].lines[0].startswith(PROMPT)
+    if block.lines[-1] == BARE_PROMPT:
+        return False
     lines = [(n, line) for n, line in enumerate(block.lines)]
     commands = [n for n, line in lines if line.startswith(PROMPT)]
     if commands:

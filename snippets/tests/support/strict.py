@@ -14,6 +14,8 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+Report = pytest.TestReport | pytest.CollectReport
+
 
 @pytest.fixture(autouse=True)
 def same_signals() -> Iterator[None]:
@@ -25,7 +27,7 @@ def same_signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def refuse(report: pytest.TestReport | pytest.CollectReport) -> None:
+def refuse(report: Report) -> None:
     """Make a failure of a skip where the environment variable CI is set."""
     if os.environ.get("CI") and report.skipped:
         longrepr = report.longrepr
@@ -37,23 +39,15 @@ def refuse(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[
-    None, pytest.TestReport, pytest.TestReport
-]:
-    """Look at the report of each phase of each test."""
+def refuse_skips() -> Generator[None, Report, Report]:
+    """Look at each report."""
     report = yield
     refuse(report)
     return report
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report() -> Generator[
-    None, pytest.CollectReport, pytest.CollectReport
-]:
-    """Look at the report of each file and folder collected."""
-    report = yield
-    refuse(report)
-    return report
+# of each phase of a test, and of each file and folder collected
+pytest_runtest_makereport = pytest_make_collect_report = refuse_skips
 
 
 def pytest_collection_modifyitems(

@@ -7,7 +7,6 @@
 import contextlib
 import importlib
 import shlex
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -250,36 +249,6 @@ def test_a_block_that_nothing_runs_is_found(directive: str) -> None:
     """A console block in any spelling that the transcripts do not know is named."""
     text = f"Title\n-----\n\n{directive}\n\n   $ true\n\nEnd.\n"
     assert ["page.rst:4"] == unrun(Path("page.rst"), text)
-
-
-@pytest.mark.linux
-def test_pytest_collects_every_transcript(pytestconfig: pytest.Config) -> None:
-    """A run of the pages has an item for each section that has console blocks."""
-    listing = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "--collect-only",
-            "-q",
-            "-p",
-            "no:randomly",
-            "docs",
-        ],
-        cwd=pytestconfig.rootpath,
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=True,
-    ).stdout
-    items = [line for line in listing.splitlines() if "::transcript[" in line]
-    expected = [
-        f"{page.relative_to(ROOT).as_posix()}::transcript[{section.anchor}]"
-        for page in PAGES
-        for section in parse(page)
-        if section.blocks
-    ]
-    assert sorted(expected) == sorted(items)
 
 
 def test_incomplete_rows_are_told() -> None:

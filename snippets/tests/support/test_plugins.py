@@ -10,7 +10,15 @@ import pytest
 
 from contracts import stream
 from support import labels, requirements
+from support.pages import parse
 from support.requirements import ROOT
+
+
+@pytest.fixture(autouse=True)
+def only_our_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load no plugin that is merely installed: each run here would load all anew."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
 
 SKIPPING = """
     import pytest
@@ -43,7 +51,7 @@ def test_a_skip_fails_where_ci_is_set(
     """At home a skip is a skip; where CI is set it is a failure that says why."""
     monkeypatch.setenv("CI", ci)
     pytester.makepyfile(SKIPPING)
-    result = pytester.runpytest_inprocess("-p", "support.strict", "-p", "no:randomly")
+    result = pytester.runpytest_inprocess("-p", "support.strict")
     assert expected == result.parseoutcomes()
     if ci:
         result.stdout.fnmatch_lines(["*counts as a failure*nc is missing*nox -s deps*"])
@@ -76,18 +84,50 @@ def test_a_skipped_file_fails_where_ci_is_set(
     assert {"errors": 1} == result.parseoutcomes()
 
 
+def run_here(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run the project's own tests, with its own configuration."""
+    return pytester.runpytest_inprocess(
+        *(f"--rootdir={ROOT}", f"-c{ROOT / 'pyproject.toml'}", "-pno:cacheprovider"),
+        # none inside the deadline of the test that runs this
+        *("-ppytest_doctestplus.plugin", "-ppytest_timeout", "--timeout=0"),
+        *arguments,
+    )
+
+
+@pytest.mark.linux
+def test_pytest_collects_every_transcript(pytester: pytest.Pytester) -> None:
+    """A run of the pages has an item for each section that has console blocks."""
+    docs = ROOT / "docs"
+    listing = run_here(pytester, "--collect-only", "-q", str(docs)).outlines
+    expected = [
+        f"{page.relative_to(ROOT).as_posix()}::transcript[{section.anchor}]"
+        for page in docs.rglob("*.rst")
+        for section in parse(page)
+        if section.blocks
+    ]
+    assert sorted(expected) == sorted(x for x in listing if "::transcript[" in x)
+
+
+def test_a_module_without_doctests_is_left_alone(pytester: pytest.Pytester) -> None:
+    """A module is imported for its tests or its doctests, else not."""
+    pytester.makepyfile(test_it="def test_it(): pass", plain="1 / 0")
+    pytester.makepyfile(shown="'''\n>>> 1\n1\n'''")
+    plugins = ("-ppytest_doctestplus.plugin", "-psupport.doctests", "--doctest-plus")
+    result = pytester.runpytest_inprocess(*plugins)
+    assert {"passed": 2} == result.parseoutcomes()
+
+
 def test_results_say_what_was_tested(pytester: pytest.Pytester) -> None:
     """A JUnit file names kind, snippet, version of the file, and environment."""
     junit = pytester.path / "junit.xml"
     target = "snippets/byte_order.py"
-    pytester.runpytest_subprocess(
-        f"--rootdir={ROOT}",
-        f"-c{ROOT / 'pyproject.toml'}",
+    result = run_here(
+        pytester,
         f"--junitxml={junit}",
-        "-pno:cacheprovider",
         str(ROOT / target),
         str(ROOT / "snippets/tests/test_byte_order.py"),
-    ).assert_outcomes(passed=pytest.approx(0, abs=1000))  # type: ignore[arg-type]
+    )
+    assert {"passed"} == set(result.parseoutcomes())
     cases = [
         [(p.get("name"), p.get("value")) for p in case.iter("property")]
         for case in ElementTree.parse(junit).iter("testcase")  # noqa: S314
@@ -224,7 +264,7 @@ def test_rewriting_makes_the_page_true(pytester: pytest.Pytester) -> None:
 
 def test_rewriting_refuses_to_run_in_parallel(pytester: pytest.Pytester) -> None:
     """Two sections of one file would be written over each other."""
-    result = inner(pytester, "--rewrite-transcripts", "-n2")
+    result = inner(pytester, "--rewrite-transcripts", "-pxdist.plugin", "-n2")
     result.stderr.fnmatch_lines(["*leave out -n*"])
 
 

@@ -16,7 +16,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from support.pages import CONTINUED, PROMPT, SERVING, Block, Section, runs_on
+from support.pages import (
+    BARE_PROMPT,
+    CONTINUED,
+    PROMPT,
+    SERVING,
+    Block,
+    Section,
+    runs_on,
+)
 from support.sandbox import HOSTS, Sandbox
 from support.terminal import SHELL, Terminal
 
@@ -24,7 +32,9 @@ DEADLINE = 20.0  # seconds in which each expected thing must happen
 SETTLES = 1.0  # seconds for a program to come to rest before it is interrupted
 PATIENCE = 3.0  # seconds for which a recording waits for output as on the page
 QUIET = 0.5  # seconds without output after which an author's recording goes on
-TRACEBACK = "Traceback (most recent call last):"
+# What ``...`` stands for: a number, or what starts like one (a time, 0x1f); a number
+# in bare hexadecimal digits; and, wherever a program prints them, the three dots.
+VALUE = r"(?:\d[\w:.+-]*|[\da-fA-F]{8,}|\.\.\.)"
 INTERRUPTED = (0, 130)  # exit statuses of a program that Ctrl-C ended as it should
 
 
@@ -122,7 +132,7 @@ class Runner:
             )
             terminal = Terminal(command, sandbox.scratch, sandbox.environment)
             stack.callback(terminal.close)
-            terminal.start(self.deadline)
+            terminal.start(DEADLINE)
             self.consoles[block.caption] = Console(block.caption, terminal)
         return self.consoles[block.caption]
 
@@ -300,6 +310,8 @@ def record(section: Section) -> str:
             if step.typed and not step.command:
                 typed.append(len(lines) + 1)
             lines += step.shown(keep(step.expected, step.actual))
+        if not lines[-1] and not runs_on(section, block):
+            lines.append(BARE_PROMPT)
         margin = " " * block.indent
         indented = [(margin + line).rstrip() for line in lines]
         text[block.first - 1 : block.first - 1 + len(block.lines)] = indented
@@ -321,9 +333,12 @@ def _emphasize(text: list[str], block: Block, typed: list[int]) -> None:
 def split(block: Block) -> list[Step]:
     """Return the steps of *block*: commands, typed lines, and their output."""
     steps: list[Step] = []
+    last = len(block.lines) - 1
     for number, line in enumerate(block.lines):
         if line.startswith(PROMPT):
             steps.append(Step((line.removeprefix(PROMPT),), command=True))
+        elif line == BARE_PROMPT and number == last:
+            steps.append(Step(("",), command=True))
         elif number in block.typed:
             steps.append(Step((line,)))
         elif line.startswith(CONTINUED) and steps and _unfinished(steps[-1]):
@@ -353,43 +368,29 @@ def lines_of(output: str) -> list[str]:
     )
 
 
-def line_pattern(line: str) -> str:
-    """Return *line* as a regular expression; ``...`` stands for any characters."""
-    return ".+".join(map(re.escape, line.split("...")))
+def fits(expected: str, actual: str) -> bool:
+    """Tell whether the line *actual* is what *expected* says, wildcards considered.
+
+    A wildcard stands for a value that nobody can know, never for words: they say
+    what happened. Nor does it stand for lines.
+    """
+    pattern = VALUE.join(map(re.escape, expected.split("...")))
+    return re.fullmatch(pattern, actual) is not None
 
 
 def matches(expected: list[str], actual: list[str]) -> bool:
-    """Tell whether *actual* is what *expected* says, wildcards considered.
-
-    A wildcard never stands for a traceback.
-    """
-    if TRACEBACK in actual and TRACEBACK not in expected:
-        return False
-    patterns = [
-        "(?:.*\n)+?" if e == "..." else line_pattern(e) + "\n" for e in expected
-    ]
-    text = "".join(line + "\n" for line in actual)
-    return re.fullmatch("".join(patterns), text) is not None
+    """Tell whether *actual* is what *expected* says, line by line."""
+    return len(expected) == len(actual) and all(map(fits, expected, actual))
 
 
 def differs(expected: list[str], actual: list[str]) -> bool:
     """Tell whether the finished lines *actual* cannot be how *expected* begins."""
-    for number, line in enumerate(actual):
-        if number >= len(expected):
-            return True
-        if expected[number] == "...":
-            return False
-        if not re.fullmatch(line_pattern(expected[number]), line):
-            return True
-    return False
+    return not matches(expected[: len(actual)], actual)
 
 
 def keep(expected: list[str], actual: list[str]) -> list[str]:
     """Return *actual*; a line that *expected* has with a wildcard is as it is there."""
     if matches(expected, actual):
         return expected
-    inexact = [line for line in expected if "..." in line and line != "..."]
-    return [
-        next((e for e in inexact if re.fullmatch(line_pattern(e), line)), line)
-        for line in actual
-    ]
+    inexact = [line for line in expected if "..." in line]
+    return [next((e for e in inexact if fits(e, line)), line) for line in actual]
