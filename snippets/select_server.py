@@ -17,7 +17,6 @@ https://docs.python.org/3/library/select.html#select.select
 """
 
 import argparse
-import errno
 import select
 import signal
 import socket
@@ -25,8 +24,7 @@ import sys
 import time
 
 CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
-ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted once descriptors ran out
-OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
 
 
 class Client:
@@ -44,7 +42,7 @@ class EchoServer:
         listener.setblocking(False)
         self.listener = listener
         self.clients: dict[int, Client] = {}
-        self.resume_at: float | None = None  # while accepting pauses: until when
+        self.resume_at = 0.0  # while accepting pauses: until when
 
     def serve(self) -> None:
         """Wait for events and act on them, until interrupted."""
@@ -61,28 +59,27 @@ class EchoServer:
 
     def wait(self) -> list[int]:
         """Return the descriptors that are ready; sleep until there is one."""
-        timeout = None
+        timeout = ACCEPT_PAUSE if self.resume_at else None
         readers = [fd for fd, client in self.clients.items() if not client.unsent]
         writers = [fd for fd, client in self.clients.items() if client.unsent]
-        if self.resume_at is None:
+        if not self.resume_at:
             readers.append(self.listener.fileno())
-        else:
-            timeout = max(0, self.resume_at - time.monotonic())
         readable, writable, _ = select.select(readers, writers, [], timeout)
-        if self.resume_at is not None and time.monotonic() >= self.resume_at:
-            self.resume_at = None
+        if self.resume_at and time.monotonic() >= self.resume_at:
+            self.resume_at = 0.0
         return readable + writable
 
     def accept(self) -> None:
         """Take one client from the backlog."""
         try:
             conn, _ = self.listener.accept()
+        except (BlockingIOError, ConnectionError):  # this client has gone already
+            return
         except OSError as error:
-            # Without a free descriptor the listener stays readable: to look again
-            # at once would spin. Any other error is of a client that has gone.
-            if error.errno in OUT_OF_RESOURCES:
-                print(f"accepting pauses: {error.strerror}", file=sys.stderr)
-                self.resume_at = time.monotonic() + ACCEPT_PAUSE
+            # No free descriptor, say. The listener stays readable: to look again at
+            # once would spin.
+            print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+            self.resume_at = time.monotonic() + ACCEPT_PAUSE
             return
         conn.setblocking(False)
         try:
@@ -96,11 +93,10 @@ class EchoServer:
     def advance(self, client: Client) -> None:
         """Do for *client* what it waited for."""
         try:
-            if not client.unsent:
-                client.unsent = client.conn.recv(CHUNK)
-                if not client.unsent:  # it has sent everything and is owed nothing
-                    self.close(client)
-                    return
+            client.unsent = client.unsent or client.conn.recv(CHUNK)
+            if not client.unsent:  # it has sent everything and is owed nothing
+                self.close(client)
+                return
             client.unsent = client.unsent[client.conn.send(client.unsent) :]
         except BlockingIOError:  # nothing there after all, or no room: wait
             pass
@@ -120,8 +116,7 @@ def create_listener(host: str, port: int) -> socket.socket:
     old connections to leave TIME_WAIT. Raises OSError, for one where the port is
     in use, and UnicodeError where *host* cannot be a host name.
     """
-    found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
-    address = found[0][4]
+    address = socket.getaddrinfo(host, port, socket.AF_INET)[0][4]
     return socket.create_server(address, backlog=socket.SOMAXCONN)
 
 
@@ -136,8 +131,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         with create_listener(args.host, args.port) as listener:
-            host, port = listener.getsockname()
-            print(f"listening on {host}:{port}", flush=True)
+            print("listening on {}:{}".format(*listener.getsockname()), flush=True)
             EchoServer(listener).serve()
     except KeyboardInterrupt:
         pass

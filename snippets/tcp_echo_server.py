@@ -24,8 +24,7 @@ def create_listener(host: str, port: int) -> socket.socket:
     old connections to leave TIME_WAIT. Raises OSError, for one where the port is
     in use, and UnicodeError where *host* cannot be a host name.
     """
-    found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
-    address = found[0][4]
+    address = socket.getaddrinfo(host, port, socket.AF_INET)[0][4]
     return socket.create_server(address, backlog=socket.SOMAXCONN)
 
 
@@ -65,8 +64,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         with create_listener(args.host, args.port) as listener:
-            host, port = listener.getsockname()
-            print(f"listening on {host}:{port}", flush=True)
+            print("listening on {}:{}".format(*listener.getsockname()), flush=True)
             serve(listener)
     except KeyboardInterrupt:
         pass

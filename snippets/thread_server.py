@@ -12,7 +12,6 @@ https://docs.python.org/3/library/threading.html
 
 import argparse
 import contextlib
-import errno
 import signal
 import socket
 import sys
@@ -20,8 +19,7 @@ import threading
 import time
 
 CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
-ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted once descriptors ran out
-OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
 
 
 class EchoServer:
@@ -47,12 +45,12 @@ class EchoServer:
         """Take one client from the backlog and start its thread."""
         try:
             conn, _ = self.listener.accept()
+        except ConnectionError:  # this client has gone already
+            return
         except OSError as error:
-            # Without a free descriptor accept() fails at once: to try again at once
-            # would spin. Any other error is of a client that has gone.
-            if error.errno in OUT_OF_RESOURCES:
-                print(f"accepting pauses: {error.strerror}", file=sys.stderr)
-                time.sleep(ACCEPT_PAUSE)
+            # No free descriptor, say. To try again at once would spin.
+            print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+            time.sleep(ACCEPT_PAUSE)
             return
         self.clients.add(conn)
         try:
@@ -84,8 +82,7 @@ def create_listener(host: str, port: int) -> socket.socket:
     old connections to leave TIME_WAIT. Raises OSError, for one where the port is
     in use, and UnicodeError where *host* cannot be a host name.
     """
-    found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
-    address = found[0][4]
+    address = socket.getaddrinfo(host, port, socket.AF_INET)[0][4]
     return socket.create_server(address, backlog=socket.SOMAXCONN)
 
 
@@ -100,8 +97,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         with create_listener(args.host, args.port) as listener:
-            host, port = listener.getsockname()
-            print(f"listening on {host}:{port}", flush=True)
+            print("listening on {}:{}".format(*listener.getsockname()), flush=True)
             EchoServer(listener).serve()
     except KeyboardInterrupt:
         pass

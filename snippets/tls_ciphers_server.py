@@ -35,7 +35,6 @@ import signal
 import socket
 import ssl
 import sys
-from pathlib import Path
 
 CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256"  # forward secrecy, ECDSA key, AEAD
 CHUNK = 65_536  # bytes asked of TLS at a time; it returns one record, 16,384 at most
@@ -46,8 +45,8 @@ IDLE = 86_400.0  # seconds that a client may make no progress after the handshak
 def create_context(cert: str, key: str, ciphers: str = CIPHERS) -> ssl.SSLContext:
     """Return what TLS needs to know: versions, suites, certificate and key.
 
-    Raises ValueError where OpenSSL knows no suite in *ciphers*, and where the files
-    *cert* and *key* are not a certificate and its key.
+    Raises ValueError where OpenSSL knows no suite in *ciphers*, and OSError where the
+    files *cert* and *key* are not a certificate and its key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -61,16 +60,7 @@ def create_context(cert: str, key: str, ciphers: str = CIPHERS) -> ssl.SSLContex
     context.options |= ssl.OP_NO_RENEGOTIATION
     # Python takes a connection cut short for one that ended well. OpenSSL 3 can tell.
     context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
-    try:
-        for path in (cert, key):
-            with Path(path).open("rb"):
-                pass  # an error of this, unlike one of ssl, names the file
-        context.load_cert_chain(cert, key)
-    except OSError as error:
-        raise ValueError(
-            f"cannot use --cert {cert} with --key {key}, make both by the openssl "
-            f"lines at the top of {Path(__file__).name}: {error}"
-        ) from error
+    context.load_cert_chain(cert, key)
     return context
 
 
@@ -86,8 +76,7 @@ def create_listener(host: str, port: int) -> socket.socket:
     old connections to leave TIME_WAIT. Raises OSError, for one where the port is
     in use, and UnicodeError where *host* cannot be a host name.
     """
-    found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
-    address = found[0][4]
+    address = socket.getaddrinfo(host, port, socket.AF_INET)[0][4]
     return socket.create_server(address, backlog=socket.SOMAXCONN)
 
 
@@ -160,13 +149,13 @@ def main() -> None:
         context = create_context(args.cert, args.key, args.ciphers)
         print(json.dumps(describe_ciphers(context), indent=2))
         with create_listener(args.host, args.port) as listener:
-            host, port = listener.getsockname()
-            print(f"listening on {host}:{port}", flush=True)
+            print("listening on {}:{}".format(*listener.getsockname()), flush=True)
             serve(listener, context)
     except KeyboardInterrupt:
         pass
     except (OSError, UnicodeError) as error:
-        sys.exit(f"cannot serve, check --host and --port: {error}")
+        files = f"--cert {args.cert} and --key {args.key} (openssl makes them)"
+        sys.exit(f"cannot serve, check --host, --port, {files}: {error}")
     except ValueError as error:
         sys.exit(str(error))
 

@@ -8,10 +8,9 @@ what it waits for, and is made again, the same, once the socket is ready for tha
 by TLS, where no selector sees it: ``pending`` says that there is more.
 
 A client is read from only while it is owed nothing, so what is kept for it never
-exceeds ``CHUNK`` bytes and what OpenSSL keeps of one record each way. Who does not
-finish the handshake within ``TIMEOUT`` is dropped; nobody is dropped for being idle
-after it. For a trial on this machine make certificate and key in the current folder
-(OpenSSL 3)::
+exceeds ``CHUNK`` bytes and what OpenSSL keeps of one record each way. Nobody is
+dropped for being idle, in the handshake or after it. For a trial on this machine make
+certificate and key in the current folder (OpenSSL 3)::
 
     openssl ecparam -name prime256v1 -genkey -noout -out key.pem
     openssl req -x509 -new -key key.pem -out cert.pem -days 365 -subj /CN=localhost \
@@ -23,20 +22,15 @@ https://docs.python.org/3/library/ssl.html#notes-on-non-blocking-sockets
 """
 
 import argparse
-import errno
 import selectors
 import signal
 import socket
 import ssl
 import sys
 import time
-from pathlib import Path
 
 CHUNK = 16_384  # bytes: the most in a TLS record, and the most that one client is owed
-TIMEOUT = 5.0  # seconds for the whole handshake
-TICK = 0.5  # seconds between looks at the clock, while there is a time to wait for
-ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted once descriptors ran out
-OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
 
 
 class Client:
@@ -45,20 +39,17 @@ class Client:
     def __init__(self, conn: ssl.SSLSocket) -> None:
         self.conn = conn
         self.unsent = b""
-        self.has_ended = False  # it said by close_notify that it has sent everything
         self.event = selectors.EVENT_READ
 
 
 class EchoServer:
     """Echo to every client of a listener."""
 
-    def __init__(self, listener: socket.socket, context: ssl.SSLContext) -> None:
+    def __init__(self, listener: ssl.SSLSocket) -> None:
         listener.setblocking(False)
         self.listener = listener
-        self.context = context
         self.clients: dict[int, Client] = {}
-        self.deadlines: dict[Client, float] = {}  # of unfinished handshakes
-        self.resume_at: float | None = None  # while accepting pauses: until when
+        self.resume_at = 0.0  # while accepting pauses: until when
         self.selector = selectors.DefaultSelector()
         self.selector.register(listener, selectors.EVENT_READ)
 
@@ -78,57 +69,43 @@ class EchoServer:
 
     def wait(self) -> list[int]:
         """Return the descriptors that are ready; sleep until there is one."""
-        is_timed = self.deadlines or self.resume_at is not None
-        ready = self.selector.select(TICK if is_timed else None)
-        now = time.monotonic()
-        if self.resume_at is not None and now >= self.resume_at:
-            self.resume_at = None
+        ready = self.selector.select(ACCEPT_PAUSE if self.resume_at else None)
+        if self.resume_at and time.monotonic() >= self.resume_at:
+            self.resume_at = 0.0
             self.selector.register(self.listener, selectors.EVENT_READ)
-        for client in [c for c, deadline in self.deadlines.items() if deadline <= now]:
-            self.close(client)
         return [key.fd for key, _ in ready]
 
     def accept(self) -> None:
         """Take one client from the backlog; its handshake is for later."""
         try:
             conn, _ = self.listener.accept()
-            conn.setblocking(False)
-            tls = self.context.wrap_socket(
-                conn,
-                server_side=True,
-                do_handshake_on_connect=False,
-                suppress_ragged_eofs=False,
-            )
-        except OSError as error:
-            # Without a free descriptor the listener stays readable: to look again
-            # at once would spin. Any other error is of a client that has gone.
-            if error.errno in OUT_OF_RESOURCES:
-                print(f"accepting pauses: {error.strerror}", file=sys.stderr)
-                self.selector.unregister(self.listener)
-                self.resume_at = time.monotonic() + ACCEPT_PAUSE
+        except (BlockingIOError, ConnectionError, ssl.SSLError):  # it has gone already
             return
+        except OSError as error:
+            # No free descriptor, say. The listener stays readable: to look again at
+            # once would spin.
+            print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+            self.selector.unregister(self.listener)
+            self.resume_at = time.monotonic() + ACCEPT_PAUSE
+            return
+        conn.setblocking(False)
         try:
-            self.selector.register(tls, selectors.EVENT_READ)
+            self.selector.register(conn, selectors.EVENT_READ)
         except OSError as error:  # no memory, or too many watches for this user
             print(f"a client is turned away: {error.strerror}", file=sys.stderr)
-            tls.close()
+            conn.close()
             return
-        client = self.clients[tls.fileno()] = Client(tls)
-        self.deadlines[client] = time.monotonic() + TIMEOUT
+        self.clients[conn.fileno()] = Client(conn)
 
     def advance(self, client: Client) -> None:
         """Do for *client* what it waited for, and see what it waits for next."""
         event = selectors.EVENT_READ
         try:
-            if client in self.deadlines:
-                client.conn.do_handshake()
-                del self.deadlines[client]
+            client.conn.do_handshake()  # which does nothing once it is done
             while True:
-                if not client.unsent and not client.has_ended:
-                    client.unsent = client.conn.recv(CHUNK)
-                    client.has_ended = not client.unsent
-                if client.has_ended:
-                    client.conn.unwrap()  # sends our close_notify, behind the rest
+                client.unsent = client.unsent or client.conn.recv(CHUNK)
+                if not client.unsent:  # the client said close_notify
+                    client.conn.unwrap()  # says ours, behind all that was owed
                     self.close(client)
                     return
                 client.unsent = client.unsent[client.conn.send(client.unsent) :]
@@ -148,7 +125,6 @@ class EchoServer:
     def close(self, client: Client) -> None:
         """Forget *client*; the selector has a table of its own, so it comes first."""
         self.selector.unregister(client.conn)
-        self.deadlines.pop(client, None)
         del self.clients[client.conn.fileno()]
         client.conn.close()
 
@@ -156,38 +132,28 @@ class EchoServer:
 def create_context(cert: str, key: str) -> ssl.SSLContext:
     """Return what TLS needs to know: versions, suites, certificate and key.
 
-    Raises ValueError where the files *cert* and *key* are not such a pair.
+    Raises OSError where the files *cert* and *key* are not such a pair.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # For TLS 1.2: forward secrecy and AEAD only. TLS 1.3 has nothing else.
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
     context.options |= ssl.OP_NO_RENEGOTIATION
-    # Python takes a connection cut short for one that ended well. OpenSSL 3 can tell.
-    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
-    try:
-        for path in (cert, key):
-            with Path(path).open("rb"):
-                pass  # an error of this, unlike one of ssl, names the file
-        context.load_cert_chain(cert, key)
-    except OSError as error:
-        raise ValueError(
-            f"cannot use --cert {cert} with --key {key}, make both by the openssl "
-            f"lines at the top of {Path(__file__).name}: {error}"
-        ) from error
+    context.load_cert_chain(cert, key)
     return context
 
 
-def create_listener(host: str, port: int) -> socket.socket:
+def create_listener(host: str, port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
     """Return an IPv4 listener on *host* and *port* (0 picks a free port).
 
-    ``create_server`` sets SO_REUSEADDR, so that a restart need not wait for the
-    old connections to leave TIME_WAIT. Raises OSError, for one where the port is
-    in use, and UnicodeError where *host* cannot be a host name.
+    What it accepts is for TLS, the handshake still to come. ``create_server`` sets
+    SO_REUSEADDR, so that a restart need not wait for the old connections to leave
+    TIME_WAIT. Raises OSError, for one where the port is in use, and UnicodeError
+    where *host* cannot be a host name.
     """
-    found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_STREAM)
-    address = found[0][4]
-    return socket.create_server(address, backlog=socket.SOMAXCONN)
+    address = socket.getaddrinfo(host, port, socket.AF_INET)[0][4]
+    sock = socket.create_server(address, backlog=socket.SOMAXCONN)
+    return context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
 
 def main() -> None:
@@ -203,16 +169,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         context = create_context(args.cert, args.key)
-        with create_listener(args.host, args.port) as listener:
-            host, port = listener.getsockname()
-            print(f"listening on {host}:{port}", flush=True)
-            EchoServer(listener, context).serve()
+        with create_listener(args.host, args.port, context) as listener:
+            print("listening on {}:{}".format(*listener.getsockname()), flush=True)
+            EchoServer(listener).serve()
     except KeyboardInterrupt:
         pass
     except (OSError, UnicodeError) as error:
-        sys.exit(f"cannot serve, check --host and --port: {error}")
-    except ValueError as error:
-        sys.exit(str(error))
+        files = f"--cert {args.cert} and --key {args.key} (openssl makes them)"
+        sys.exit(f"cannot serve, check --host, --port, {files}: {error}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class TestSteps(event_loop.EventLoop):
         """Return what is ready within *seconds*."""
         readers = [fd for fd, client in server.clients.items() if not client.unsent]
         writers = [fd for fd, client in server.clients.items() if client.unsent]
-        if server.resume_at is None:
+        if not server.resume_at:
             readers.append(server.listener.fileno())
         readable, writable, _ = select.select(readers, writers, [], seconds)
         return readable + writable

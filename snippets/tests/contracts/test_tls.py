@@ -37,7 +37,6 @@ FAULTS = [
     ("vague_certificate_error", "sequential", "unusable_certificate", "not one line"),
     ("handshake_in_accept", "sequential", "stalled_handshake", "is not dropped"),
     ("blocks", "concurrent", "stalled_handshakes", "bytes came back"),
-    ("never_drops", "concurrent", "stalled_handshakes", "is not dropped"),
 ]
 IDS = [f"{fault}-{check}" for fault, _, check, _ in FAULTS]
 
