@@ -20,6 +20,8 @@ from sheet import Sheet
 from status import remark_list, results_table, table, verdict
 from summary import Summary, cell, environments_of
 
+TITLES = {"tls": "TLS"}  # of contracts, where a capital letter is not all
+
 
 class AtAGlance(SphinxDirective):
     """The sections by page, then those whose page is not there yet."""
@@ -143,7 +145,7 @@ def grid(current: Sheet, contract: str) -> list[nodes.Node]:
     ]
     results = [result for result in all_counted if result.contract == contract]
     checks = sorted({result.check for result in results})
-    title = heading(contract.capitalize())
+    title = heading(TITLES.get(contract, contract.capitalize()))
     if not checks:
         names = ", ".join(section.snippet for section in servers)
         text = f"Not run in this build ({names})."
@@ -156,7 +158,11 @@ def grid(current: Sheet, contract: str) -> list[nodes.Node]:
         row: list[nodes.Node] = [nodes.Text(check.rstrip("."))]
         for section in servers:
             own = about(results, section, check)
-            row.append(verdict(*cell(own, environments)))
+            of_server = any(each.snippet == section.snippet for each in results)
+            if own or not of_server:
+                row.append(verdict(*cell(own, environments)))
+            else:
+                row.append(verdict("no-such-check", "–"))  # noqa: RUF001
         rows.append(row)
     servers_shown = {section.snippet for section in servers}
     shown = [result for result in results if result.snippet in servers_shown]

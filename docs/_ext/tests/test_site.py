@@ -106,6 +106,25 @@ def test_grid_of_two_environments(project: Path, report: Report, build: Build) -
     assert "kqueue emulated on Linux" in html(project, "cheatsheet/tcp")
 
 
+def test_grid_of_two_servers(project: Path, report: Report, build: Build) -> None:
+    """A check that a server's tests do not have is a dash, not one that was not run."""
+    sections = project / "docs" / "sections.toml"
+    claims = sections.read_text(encoding="utf-8").replace('["stream"]', '["tls"]')
+    claims = claims.replace(
+        'snippet = "shout_trial"', 'snippet = "shout_trial"\ncontract = ["tls"]'
+    )
+    sections.write_text(claims, encoding="utf-8")
+    check = {"kind": "contract", "contract": "tls"}
+    other = {"snippet": "shout_trial"}
+    report("a.xml", {**check, "check": "It ends."}, {**check, "check": "It echoes."})
+    report("b.xml", {**check, **other, "check": "It ends."})
+    build()
+    page = text(project, "results")
+    assert "| It echoes | **passed** | **\N{EN DASH}** |" in page
+    assert "| It ends | **passed** | **passed** |" in page
+    assert "TLS" in page
+
+
 def test_failures_of_other_tests(project: Path, report: Report, build: Build) -> None:
     """A failure that belongs to no section is shown on the page of results."""
     report("a.xml", {"kind": "", "outcome": "failed", "reason": "broken"})
