@@ -12,6 +12,7 @@ https://docs.python.org/3/library/select.html#edge-and-level-trigger-polling-epo
 """
 
 import argparse
+import logging
 import select
 import signal
 import socket
@@ -20,6 +21,7 @@ import time
 
 CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
 ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 class Client:
@@ -73,7 +75,7 @@ class EchoServer:
         except OSError as error:
             # No free descriptor, say. The listener stays readable: to look again at
             # once would spin.
-            print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+            log.warning("accepting pauses: %s", error.strerror)
             self.epoll.modify(self.listener, 0)
             self.resume_at = time.monotonic() + ACCEPT_PAUSE
             return
@@ -81,7 +83,7 @@ class EchoServer:
         try:
             self.epoll.register(conn, select.EPOLLIN)
         except OSError as error:  # no memory, or too many watches for this user
-            print(f"a client is turned away: {error.strerror}", file=sys.stderr)
+            log.warning("a client is turned away: %s", error.strerror)
             conn.close()
             return
         self.clients[conn.fileno()] = Client(conn)

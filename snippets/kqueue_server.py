@@ -13,6 +13,7 @@ https://docs.python.org/3/library/select.html#kqueue-objects
 """
 
 import argparse
+import logging
 import select
 import signal
 import socket
@@ -22,6 +23,7 @@ import time
 CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
 MAX_EVENTS = 256  # that one call returns; the next one returns the others
 ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 class Client:
@@ -80,7 +82,7 @@ class EchoServer:
         except OSError as error:
             # No free descriptor, say. The listener stays readable: to look again at
             # once would spin.
-            print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+            log.warning("accepting pauses: %s", error.strerror)
             self.change(self.listener, select.KQ_FILTER_READ, select.KQ_EV_DELETE)
             self.resume_at = time.monotonic() + ACCEPT_PAUSE
             return
@@ -88,7 +90,7 @@ class EchoServer:
         try:
             self.change(conn, select.KQ_FILTER_READ, select.KQ_EV_ADD)
         except OSError as error:  # no memory
-            print(f"a client is turned away: {error.strerror}", file=sys.stderr)
+            log.warning("a client is turned away: %s", error.strerror)
             conn.close()
             return
         self.clients[conn.fileno()] = Client(conn)

@@ -13,6 +13,7 @@ https://docs.python.org/3/library/select.html#polling-objects
 """
 
 import argparse
+import logging
 import select
 import signal
 import socket
@@ -21,6 +22,7 @@ import time
 
 CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
 ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 class Client:
@@ -73,7 +75,7 @@ class EchoServer:
         except OSError as error:
             # No free descriptor, say. The listener stays readable: to look again at
             # once would spin.
-            print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+            log.warning("accepting pauses: %s", error.strerror)
             self.poller.modify(self.listener, 0)
             self.resume_at = time.monotonic() + ACCEPT_PAUSE
             return

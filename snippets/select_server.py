@@ -17,6 +17,7 @@ https://docs.python.org/3/library/select.html#select.select
 """
 
 import argparse
+import logging
 import select
 import signal
 import socket
@@ -25,6 +26,7 @@ import time
 
 CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
 ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 class Client:
@@ -78,14 +80,14 @@ class EchoServer:
         except OSError as error:
             # No free descriptor, say. The listener stays readable: to look again at
             # once would spin.
-            print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+            log.warning("accepting pauses: %s", error.strerror)
             self.resume_at = time.monotonic() + ACCEPT_PAUSE
             return
         conn.setblocking(False)
         try:
             select.select([conn], [], [], 0)
         except ValueError:  # in wait() it would end the server
-            print("a client is turned away: FD_SETSIZE reached", file=sys.stderr)
+            log.warning("a client is turned away: FD_SETSIZE reached")
             conn.close()
             return
         self.clients[conn.fileno()] = Client(conn)

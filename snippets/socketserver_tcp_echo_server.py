@@ -12,6 +12,7 @@ Sources: ``man 7 tcp``, https://docs.python.org/3/library/socketserver.html
 
 import argparse
 import contextlib
+import logging
 import signal
 import socket
 import socketserver
@@ -19,6 +20,7 @@ import sys
 from typing import Any
 
 CHUNK = 65_536  # bytes asked of the kernel at a time
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 class EchoHandler(socketserver.BaseRequestHandler):
@@ -31,7 +33,7 @@ class EchoHandler(socketserver.BaseRequestHandler):
         try:
             echo(self.request)
         except OSError as error:  # else socketserver prints a traceback
-            print(f"{self.client_address}: {error.strerror}", file=sys.stderr)
+            log.warning("%s: %s", self.client_address, error.strerror)
 
 
 class EchoServer(socketserver.TCPServer):

@@ -13,11 +13,15 @@ https://docs.python.org/3/library/socketserver.html
 """
 
 import argparse
+import contextlib
+import logging
 import signal
 import socket
 import socketserver
 import sys
 from typing import Any
+
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 class EchoHandler(socketserver.BaseRequestHandler):
@@ -26,11 +30,12 @@ class EchoHandler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         """Print where it came from and send it back there."""
         payload, sock = self.request
-        try:
+        with contextlib.suppress(OSError):  # nobody reads the log any more
             print(self.client_address, flush=True)
+        try:
             sock.sendto(payload, self.client_address)
         except OSError as error:  # else socketserver prints a traceback
-            print(f"{self.client_address}: {error.strerror}", file=sys.stderr)
+            log.warning("%s: %s", self.client_address, error.strerror)
 
 
 class EchoServer(socketserver.UDPServer):

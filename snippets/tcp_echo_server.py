@@ -10,11 +10,13 @@ https://docs.python.org/3/library/socket.html
 """
 
 import argparse
+import logging
 import signal
 import socket
 import sys
 
 CHUNK = 65_536  # bytes asked of the kernel at a time
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 def create_listener(host: str, port: int) -> socket.socket:
@@ -50,7 +52,7 @@ def serve(listener: socket.socket) -> None:
             try:
                 echo(conn)
             except OSError as error:  # this client's trouble, not the next one's
-                print(f"{peer}: {error.strerror}", file=sys.stderr)
+                log.warning("%s: %s", peer, error.strerror)
 
 
 def main() -> None:

@@ -15,12 +15,14 @@ https://docs.python.org/3/library/socket.html#socket-families
 """
 
 import argparse
+import logging
 import signal
 import socket
 import sys
 
 CHUNK = 65_536  # bytes asked of the kernel at a time
 NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV  # as fe80::1%eth0, no names
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 def create_listener(host: str, port: int) -> socket.socket:
@@ -60,7 +62,7 @@ def serve(listener: socket.socket) -> None:
             try:
                 echo(conn)
             except OSError as error:  # this client's trouble, not the next one's
-                print(f"{peer}: {error.strerror}", file=sys.stderr)
+                log.warning("%s: %s", peer, error.strerror)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ https://docs.python.org/3/library/threading.html
 
 import argparse
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -20,12 +21,15 @@ import time
 
 CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
 ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
+LOOK_UP = 0.5  # seconds: with threads, accept may miss a signal and wait on
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 class EchoServer:
     """Echo to every client of a listener."""
 
     def __init__(self, listener: socket.socket) -> None:
+        listener.settimeout(LOOK_UP)
         self.listener = listener
         self.clients: set[socket.socket] = set()
 
@@ -45,18 +49,18 @@ class EchoServer:
         """Take one client from the backlog and start its thread."""
         try:
             conn, _ = self.listener.accept()
-        except ConnectionError:  # this client has gone already
+        except (TimeoutError, ConnectionError):  # nobody there, or gone already
             return
         except OSError as error:
             # No free descriptor, say. To try again at once would spin.
-            print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+            log.warning("accepting pauses: %s", error.strerror)
             time.sleep(ACCEPT_PAUSE)
             return
         self.clients.add(conn)
         try:
             threading.Thread(target=self.advance, args=(conn,)).start()
         except RuntimeError as error:  # no memory, or too many threads for this user
-            print(f"a client is turned away: {error}", file=sys.stderr)
+            log.warning("a client is turned away: %s", error)
             self.close(conn)
 
     def advance(self, conn: socket.socket) -> None:
@@ -86,6 +90,13 @@ def create_listener(host: str, port: int) -> socket.socket:
     return socket.create_server(address, backlog=socket.SOMAXCONN)
 
 
+def interrupt(*_: object) -> None:
+    """Interrupt the program, once: a second signal must not cut its end short."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Read the command line and serve until Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -94,7 +105,8 @@ def main() -> None:
     args = parser.parse_args()
     if not 0 <= args.port <= 65_535:
         parser.error("--port must be between 0 and 65535")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         with create_listener(args.host, args.port) as listener:
             print("listening on {}:{}".format(*listener.getsockname()), flush=True)

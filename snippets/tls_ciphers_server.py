@@ -31,6 +31,7 @@ https://docs.python.org/3/library/ssl.html#ssl.SSLContext.set_ciphers
 
 import argparse
 import json
+import logging
 import signal
 import socket
 import ssl
@@ -40,6 +41,7 @@ CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256"  # forward secrecy, ECDSA key, AEAD
 CHUNK = 65_536  # bytes asked of TLS at a time; it returns one record, 16,384 at most
 TIMEOUT = 5.0  # seconds for the whole handshake, and again for the farewell
 IDLE = 86_400.0  # seconds that a client may make no progress after the handshake
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 def create_context(cert: str, key: str, ciphers: str = CIPHERS) -> ssl.SSLContext:
@@ -130,7 +132,7 @@ def serve(listener: socket.socket, context: ssl.SSLContext) -> None:
             try:
                 serve_client(conn, context)
             except OSError as error:  # this client's trouble, not the next one's
-                print(f"{peer}: {explain(error)}", file=sys.stderr)
+                log.warning("%s: %s", peer, explain(error))
 
 
 def main() -> None:

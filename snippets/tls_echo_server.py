@@ -10,7 +10,7 @@ machine make both in the current folder (OpenSSL 3)::
 
 A client is served until it says by close_notify that it has sent everything; a
 second client waits in the backlog for its turn. The handshake has a time-out, so who
-connects and says nothing delays the others by ``TIMEOUT`` at most; after it the
+connects and says nothing delays the others by ``TIMEOUT``, each; after it the
 time-out is ``IDLE``, a day. Clients are not asked for a certificate, and a renewed
 one needs a restart.
 
@@ -19,6 +19,7 @@ and suites, https://docs.python.org/3/library/ssl.html
 """
 
 import argparse
+import logging
 import signal
 import socket
 import ssl
@@ -27,6 +28,7 @@ import sys
 CHUNK = 65_536  # bytes asked of TLS at a time; it returns one record, 16,384 at most
 TIMEOUT = 5.0  # seconds for the whole handshake, and again for the farewell
 IDLE = 86_400.0  # seconds that a client may make no progress after the handshake
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 def create_context(cert: str, key: str) -> ssl.SSLContext:
@@ -106,7 +108,7 @@ def serve(listener: socket.socket, context: ssl.SSLContext) -> None:
             try:
                 serve_client(conn, context)
             except OSError as error:  # this client's trouble, not the next one's
-                print(f"{peer}: {explain(error)}", file=sys.stderr)
+                log.warning("%s: %s", peer, explain(error))
 
 
 def main() -> None:

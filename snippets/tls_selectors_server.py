@@ -9,8 +9,11 @@ by TLS, where no selector sees it: ``pending`` says that there is more.
 
 A client is read from only while it is owed nothing, so what is kept for it never
 exceeds ``CHUNK`` bytes and what OpenSSL keeps of one record each way. Nobody is
-dropped for being idle, in the handshake or after it. For a trial on this machine make
-certificate and key in the current folder (OpenSSL 3)::
+dropped for being idle, in the handshake or after it. OpenSSL answers messages of its
+own kind (KeyUpdate of TLS 1.3) within one call, as long as more of them come: a client
+that sends nothing else keeps the others, and Ctrl-C, waiting.
+
+For a trial on this machine make certificate and key in the current folder (OpenSSL 3)::
 
     openssl ecparam -name prime256v1 -genkey -noout -out key.pem
     openssl req -x509 -new -key key.pem -out cert.pem -days 365 -subj /CN=localhost \
@@ -22,6 +25,7 @@ https://docs.python.org/3/library/ssl.html#notes-on-non-blocking-sockets
 """
 
 import argparse
+import logging
 import selectors
 import signal
 import socket
@@ -29,8 +33,9 @@ import ssl
 import sys
 import time
 
-CHUNK = 16_384  # bytes: the most in a TLS record, and the most that one client is owed
+CHUNK = 4_096  # bytes: the most that one recv returns and that one client is owed
 ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 class Client:
@@ -45,9 +50,10 @@ class Client:
 class EchoServer:
     """Echo to every client of a listener."""
 
-    def __init__(self, listener: ssl.SSLSocket) -> None:
+    def __init__(self, listener: socket.socket, context: ssl.SSLContext) -> None:
         listener.setblocking(False)
         self.listener = listener
+        self.context = context
         self.clients: dict[int, Client] = {}
         self.resume_at = 0.0  # while accepting pauses: until when
         self.selector = selectors.DefaultSelector()
@@ -79,20 +85,24 @@ class EchoServer:
         """Take one client from the backlog; its handshake is for later."""
         try:
             conn, _ = self.listener.accept()
-        except (BlockingIOError, ConnectionError, ssl.SSLError):  # it has gone already
+        except (BlockingIOError, ConnectionError):  # this client has gone already
             return
         except OSError as error:
             # No free descriptor, say. The listener stays readable: to look again at
             # once would spin.
-            print(f"accepting pauses: {error.strerror}", file=sys.stderr)
+            log.warning("accepting pauses: %s", error.strerror)
             self.selector.unregister(self.listener)
             self.resume_at = time.monotonic() + ACCEPT_PAUSE
             return
         conn.setblocking(False)
         try:
+            conn.getpeername()  # fails where it was reset, which ssl takes badly
+            conn = self.context.wrap_socket(
+                conn, server_side=True, do_handshake_on_connect=False
+            )
             self.selector.register(conn, selectors.EVENT_READ)
-        except OSError as error:  # no memory, or too many watches for this user
-            print(f"a client is turned away: {error.strerror}", file=sys.stderr)
+        except OSError as error:  # or no memory, or too many watches for this user
+            log.warning("a client is turned away: %s", error.strerror)
             conn.close()
             return
         self.clients[conn.fileno()] = Client(conn)
@@ -104,7 +114,7 @@ class EchoServer:
             client.conn.do_handshake()  # which does nothing once it is done
             while True:
                 client.unsent = client.unsent or client.conn.recv(CHUNK)
-                if not client.unsent:  # the client said close_notify
+                if not client.unsent:  # close_notify, or a bare end of the connection
                     client.conn.unwrap()  # says ours, behind all that was owed
                     self.close(client)
                     return
@@ -143,17 +153,15 @@ def create_context(cert: str, key: str) -> ssl.SSLContext:
     return context
 
 
-def create_listener(host: str, port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
+def create_listener(host: str, port: int) -> socket.socket:
     """Return an IPv4 listener on *host* and *port* (0 picks a free port).
 
-    What it accepts is for TLS, the handshake still to come. ``create_server`` sets
-    SO_REUSEADDR, so that a restart need not wait for the old connections to leave
-    TIME_WAIT. Raises OSError, for one where the port is in use, and UnicodeError
-    where *host* cannot be a host name.
+    ``create_server`` sets SO_REUSEADDR, so that a restart need not wait for the
+    old connections to leave TIME_WAIT. Raises OSError, for one where the port is
+    in use, and UnicodeError where *host* cannot be a host name.
     """
     address = socket.getaddrinfo(host, port, socket.AF_INET)[0][4]
-    sock = socket.create_server(address, backlog=socket.SOMAXCONN)
-    return context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+    return socket.create_server(address, backlog=socket.SOMAXCONN)
 
 
 def main() -> None:
@@ -169,9 +177,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         context = create_context(args.cert, args.key)
-        with create_listener(args.host, args.port, context) as listener:
+        with create_listener(args.host, args.port) as listener:
             print("listening on {}:{}".format(*listener.getsockname()), flush=True)
-            EchoServer(listener).serve()
+            EchoServer(listener, context).serve()
     except KeyboardInterrupt:
         pass
     except (OSError, UnicodeError) as error:

@@ -17,11 +17,13 @@ Sources: RFC 768, RFC 8085 (section 6), ``man 7 udp``, ``man 2 recv``
 """
 
 import argparse
+import logging
 import signal
 import socket
 import sys
 
 SIZE = 65_535  # bytes: no datagram in an IPv4 packet is longer, so none is cut
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 def create_socket(host: str, port: int) -> socket.socket:
@@ -52,7 +54,7 @@ def serve(sock: socket.socket) -> None:
         try:
             sock.sendto(payload, peer)
         except OSError as error:  # firewall, no route, port 0: costs this reply only
-            print(f"{peer}: {error.strerror}", file=sys.stderr)
+            log.warning("%s: %s", peer, error.strerror)
 
 
 def main() -> None:

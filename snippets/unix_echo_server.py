@@ -17,26 +17,39 @@ https://docs.python.org/3/library/socket.html
 import argparse
 import contextlib
 import fcntl
+import logging
 import os
 import signal
 import socket
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 CHUNK = 65_536  # bytes asked of the kernel at a time
+LOCK_WAIT = 5.0  # seconds
+log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Wait until no other server starts in *folder*, and keep the others waiting.
 
-    The kernel drops the lock with the process, so none is ever left behind.
+    The kernel drops the lock with the process, so none is ever left behind. Who may
+    read the folder may lock it: raises OSError after ``LOCK_WAIT`` seconds.
     """
     fd = os.open(folder, os.O_RDONLY)
+    deadline = time.monotonic() + LOCK_WAIT
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise OSError(f"another program keeps {folder} locked") from error
+                time.sleep(0.01)
         yield
     finally:
         os.close(fd)
@@ -105,7 +118,7 @@ def serve(listener: socket.socket) -> None:
             try:
                 echo(conn)
             except OSError as error:  # this client's trouble, not the next one's
-                print(f"a client: {error.strerror}", file=sys.stderr)
+                log.warning("a client: %s", error.strerror)
 
 
 def main() -> None:

@@ -23,7 +23,6 @@ class TestSteps(event_loop.EventLoop):
 
     module = kqueue_server
     emulated = EMULATED
-    runner = [RUNNER] if RUNNER else []
     added = frozenset({"EchoServer.change"})  # epoll has a method for each change
 
     @pytest.fixture(autouse=True)

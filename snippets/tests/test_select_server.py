@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import select_server
-from contracts import event_loop, stream
+from contracts import event_loop, program, stream
 from support.server import Server
 
 FD_SETSIZE = 1_024  # with glibc, musl and on macOS
@@ -34,7 +34,7 @@ class TestSteps(event_loop.EventLoop):
 def test_fd_setsize() -> None:
     """Above FD_SETSIZE a new client sees EOF and a line says so; the others go on."""
     with (
-        stream.enough_descriptors(FD_SETSIZE + 200),
+        program.enough_descriptors(FD_SETSIZE + 200),
         Server("select_server") as server,
         contextlib.ExitStack() as crowd,
     ):

@@ -6,12 +6,13 @@ import struct
 import pytest
 
 import socketserver_tcp_echo_server
-from contracts import stream
+from contracts import command_line, stream
 from support.server import Server
 
 DEADLINE = 10.0  # seconds for any one call
 
 TestStream = stream.sequential("socketserver_tcp_echo_server")
+TestCommandLine = command_line.server(socketserver_tcp_echo_server)
 
 
 def test_the_address_is_printed_and_all_is_echoed(

@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 
 import socketserver_udp_echo_server
-from contracts import datagram
+from contracts import command_line, datagram
 from socketserver_udp_echo_server import EchoHandler, EchoServer
 from support.server import UDP, Server
 
 DEADLINE = 10.0  # seconds for any one call
 
 TestDatagram = datagram.contract("socketserver_udp_echo_server")
+TestCommandLine = command_line.server(
+    socketserver_udp_echo_server, UDP, begins_with="create_socket"
+)
 
 
 def ask(server: socketserver.UDPServer, payload: bytes) -> tuple[bytes, object]:

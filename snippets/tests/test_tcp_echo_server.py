@@ -1,50 +1,28 @@
 """tcp_echo_server, and what the servers of its chapter have in common with it."""
 
-import errno
 import inspect
-import signal
 import socket
 import struct
-import sys
 import threading
-from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 
-import epoll_server
 import socketserver_tcp_echo_server
 import tcp_echo_server
 import tcp_echo_server_dual_stack
 import tcp_echo_server_ipv6
-from contracts import stream
-from support.server import run
+from contracts import command_line, stream
+from contracts.visits import Done, Visits
 
 DEADLINE = 10.0  # seconds for any one call
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for 0 seconds
 
 ACCEPTING = [tcp_echo_server, tcp_echo_server_ipv6, tcp_echo_server_dual_stack]
 SEQUENTIAL = [*ACCEPTING, socketserver_tcp_echo_server]
-ALL = [*SEQUENTIAL, epoll_server]
 
 TestStream = stream.sequential("tcp_echo_server")
-
-
-class Done(Exception):
-    """The script of a ``Visits`` is over."""
-
-
-class Visits(socket.socket):
-    """A listener to which clients come as its script says."""
-
-    script: Iterator[Exception | tuple[socket.socket, object]]
-
-    def accept(self) -> tuple[socket.socket, object]:
-        """Return the next client, or raise what stands in its place."""
-        visit = next(self.script, Done())
-        if isinstance(visit, Exception):
-            raise visit
-        return visit
+TestCommandLine = command_line.server(tcp_echo_server)
 
 
 def name(module: ModuleType) -> str:
@@ -55,15 +33,6 @@ def name(module: ModuleType) -> str:
 def loopback(module: ModuleType) -> str:
     """Return the address that *module* listens on by default."""
     return "::1" if module in ACCEPTING[1:] else "127.0.0.1"
-
-
-@pytest.fixture
-def no_arguments(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let main() see an empty command line, and undo what it does to SIGTERM."""
-    monkeypatch.setattr(sys, "argv", ["a_server.py"])
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("size", [0, 1, tcp_echo_server.CHUNK + 1, 1 << 20])
@@ -132,68 +101,6 @@ def test_serve_goes_on_after_clients_that_are_lost(
             assert b"Hello" == client.recv(5, socket.MSG_WAITALL)
     lines = capsys.readouterr().err.splitlines()
     assert [f"{first_visit[1]}: Connection reset by peer"] == lines
-
-
-@pytest.mark.parametrize("module", ALL, ids=name)
-def test_a_port_is_taken_once(module: ModuleType) -> None:
-    """A second listener on a port is an OSError that says so, and leaves nothing."""
-    host = loopback(module)
-    with module.create_listener(host, 0) as first:
-        listener = getattr(first, "socket", first)  # a socketserver has one, or is one
-        port = listener.getsockname()[1]
-        with pytest.raises(OSError, match="in use") as caught:
-            module.create_listener(host, port)
-    assert errno.EADDRINUSE == caught.value.errno
-
-
-@pytest.mark.parametrize("module", ALL, ids=name)
-@pytest.mark.usefixtures("no_arguments")
-def test_ctrl_c_is_quiet_while_a_name_is_resolved(
-    module: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C that comes before the server listens ends main() without a traceback."""
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "create_listener", interrupted)
-    try:
-        module.main()
-    except KeyboardInterrupt:  # let through, it would end pytest
-        pytest.fail("KeyboardInterrupt left main()")
-
-
-@pytest.mark.parametrize("module", SEQUENTIAL, ids=name)
-@pytest.mark.usefixtures("no_arguments")
-def test_a_fault_while_serving_is_one_line(
-    module: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where accept() fails for good, main() ends with one line and status 1."""
-
-    def no_descriptor(_: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    create_listener, host = module.create_listener, loopback(module)
-    monkeypatch.setattr(module, "create_listener", lambda *_: create_listener(host, 0))
-    monkeypatch.setattr(module, "serve", no_descriptor)
-    with pytest.raises(SystemExit) as caught:
-        module.main()
-    expected = "cannot serve, check --host and --port: [Errno 24] Too many open files"
-    assert expected == caught.value.code
-
-
-@pytest.mark.parametrize("module", ALL, ids=name)
-@pytest.mark.parametrize("fault", ["no host name", "of the other family"])
-def test_a_host_that_is_none_is_one_line(module: ModuleType, fault: str) -> None:
-    """What cannot be resolved is one line on standard error and exit status 1.
-
-    Both faults are found without asking a name server: IDNA has no empty label.
-    """
-    other = "127.0.0.1" if ":" in loopback(module) else "::1"
-    host = "\N{LATIN SMALL LETTER A WITH DIAERESIS}..b" if "name" in fault else other
-    ended = run(module.__name__, "--host", host, "--port", "0")
-    assert (1, "", 1) == (ended.status, ended.stdout, ended.stderr.count("\n"))
-    assert ended.stderr.startswith("cannot serve, check --host and --port: ")
 
 
 @pytest.mark.parametrize("module", SEQUENTIAL, ids=name)

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 import tcp_echo_server_dual_stack
-from contracts import stream
+from contracts import command_line, stream
 from support.server import TCP, Server, Tcp, command, run
 
 DEADLINE = 10.0  # seconds for any one call
 
 TestStream = stream.sequential("tcp_echo_server_dual_stack")
+TestCommandLine = command_line.server(tcp_echo_server_dual_stack, host="::1")
 
 
 def test_the_wildcard_takes_both_families() -> None:

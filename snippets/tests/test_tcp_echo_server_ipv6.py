@@ -6,13 +6,14 @@ import sys
 import pytest
 
 import tcp_echo_server_ipv6
-from contracts import stream
+from contracts import command_line, stream
 from support.sandbox import Sandbox
 from support.server import Server, free_port
 
 DEADLINE = 10.0  # seconds for any one call
 
 TestStream = stream.sequential("tcp_echo_server_ipv6")
+TestCommandLine = command_line.server(tcp_echo_server_ipv6, host="::1")
 
 # Runs on a host of the sandbox: the server's own main(), but for the serving.
 LISTEN_ONLY = """\

@@ -14,6 +14,7 @@ import pytest
 
 import thread_server
 from contracts import event_loop, stream
+from contracts.program import enough_descriptors
 from support.server import Server
 from thread_server import EchoServer
 
@@ -26,6 +27,9 @@ class TestVariation(event_loop.Variation):
     module = thread_server
     # The thread itself waits, and holds what its client is owed.
     left_out = frozenset({"Client", "Client.__init__", "EchoServer.wait"})
+    added = frozenset(
+        {"interrupt"}
+    )  # so that a second signal does not cut its end short
 
 
 @pytest.fixture
@@ -132,3 +136,20 @@ def test_ctrl_c_with_a_crowd() -> None:
                 client.sendall(payload)
         ended = server.stop(signal.SIGINT, within=1.0)
     assert (0, "") == (ended.status, ended.stderr)
+
+
+def test_a_second_signal_delays_nothing() -> None:
+    """Two signals at once, with 300 clients, end it as one does."""
+    with (
+        enough_descriptors(400),
+        Server("thread_server") as server,
+        contextlib.ExitStack() as crowd,
+    ):
+        clients = [crowd.enter_context(server.connect()) for _ in range(300)]
+        for client in clients:
+            client.sendall(b"x")
+        for client in clients:
+            assert b"x" == client.recv(1)
+        server.process.send_signal(signal.SIGINT)
+        ended = server.stop(signal.SIGTERM)
+        assert (0, "") == (ended.status, ended.stderr)

@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 import tls_ciphers_server
-from contracts import stream, tls
+from contracts import command_line, stream, tls
 from support.server import Server, run
 from support.tls import TLS, Tls, client_context, folder_of
 
@@ -14,7 +14,8 @@ ANOTHER = "ECDHE-ECDSA-CHACHA20-POLY1305"
 DEADLINE = 10.0  # seconds for any one call
 
 TestStream = stream.sequential("tls_ciphers_server", transport=TLS)
-TestTls = tls.sequential("tls_ciphers_server")
+TestTls = tls.sequential("tls_ciphers_server", timeout=0.5)
+TestCommandLine = command_line.server(tls_ciphers_server, TLS)
 
 
 def agreed(server: Server, ciphers: str) -> str:

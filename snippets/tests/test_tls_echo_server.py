@@ -1,14 +1,10 @@
 """tls_echo_server, and what the servers of its chapter have in common with it."""
 
-import errno
 import inspect
 import re
-import signal
 import socket
 import ssl
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +13,7 @@ import pytest
 import tls_ciphers_server
 import tls_echo_server
 import tls_selectors_server
-from contracts import stream, tls
+from contracts import command_line, stream, tls
 from support.pages import parse
 from support.server import Server, run
 from support.tls import (
@@ -37,6 +33,7 @@ SAME = ("create_listener", "echo", "serve_client", "explain", "serve")
 
 TestStream = stream.sequential("tls_echo_server", transport=TLS)
 TestTls = tls.sequential("tls_echo_server")
+TestCommandLine = command_line.server(tls_echo_server, TLS)
 
 
 def name(module: ModuleType) -> str:
@@ -48,18 +45,6 @@ def name(module: ModuleType) -> str:
 def page_certificate() -> Path:
     """Return a folder with cert.pem and key.pem, made by the lines on the page."""
     return folder_of("page")
-
-
-@pytest.fixture
-def command_line(
-    page_certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Let main() find its certificate, and undo what it does to SIGTERM."""
-    monkeypatch.setattr(sys, "argv", ["a_server.py"])
-    monkeypatch.chdir(page_certificate)
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("module", ALL, ids=name)
@@ -96,12 +81,11 @@ def test_the_certificate_is_that_of_the_current_folder(
 
 @pytest.mark.parametrize("module", ALL, ids=name)
 def test_without_a_certificate_it_says_how_to_make_one(module: ModuleType) -> None:
-    """In an empty folder it names the file, and where the openssl lines stand."""
+    """In an empty folder it names the files, and what makes them."""
     ended = run(module.__name__, "--port", "0")
     expected = (
-        "cannot use --cert cert.pem with --key key.pem, make both by the openssl "
-        f"lines at the top of {module.__name__}.py: "
-        "[Errno 2] No such file or directory: 'cert.pem'\n"
+        "cannot serve, check --host, --port, --cert cert.pem and --key key.pem "
+        "(openssl makes them): [Errno 2] No such file or directory\n"
     )
     assert (1, "", expected) == (ended.status, ended.stdout, ended.stderr)
 
@@ -200,6 +184,7 @@ def test_the_variations_serve_by_the_same_lines(module: ModuleType) -> None:
     for function in SAME:
         expected = inspect.getsource(getattr(tls_echo_server, function))
         assert expected == inspect.getsource(getattr(module, function))
+    assert tls_echo_server.TIMEOUT == module.TIMEOUT
 
 
 @pytest.mark.parametrize("module", SEQUENTIAL, ids=name)
@@ -208,50 +193,3 @@ def test_it_says_that_a_second_client_waits(module: ModuleType) -> None:
     assert "second client waits in the backlog" in " ".join(
         (module.__doc__ or "").split()
     )
-
-
-@pytest.mark.parametrize("module", ALL, ids=name)
-@pytest.mark.usefixtures("command_line")
-def test_ctrl_c_is_quiet_while_a_name_is_resolved(
-    module: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C that comes before the server listens ends main() without a traceback."""
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "create_listener", interrupted)
-    try:
-        module.main()
-    except KeyboardInterrupt:  # let through, it would end pytest
-        pytest.fail("KeyboardInterrupt left main()")
-
-
-@pytest.mark.parametrize("module", SEQUENTIAL, ids=name)
-@pytest.mark.usefixtures("command_line")
-def test_a_fault_while_serving_is_one_line(
-    module: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where accept() fails for good, main() ends with one line and status 1."""
-
-    def no_descriptor(*_: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    create_listener = module.create_listener
-    monkeypatch.setattr(
-        module, "create_listener", lambda *_: create_listener("127.0.0.1", 0)
-    )
-    monkeypatch.setattr(module, "serve", no_descriptor)
-    with pytest.raises(SystemExit) as caught:
-        module.main()
-    expected = "cannot serve, check --host and --port: [Errno 24] Too many open files"
-    assert expected == caught.value.code
-
-
-@pytest.mark.parametrize("module", ALL, ids=name)
-@pytest.mark.parametrize("host", ["\N{LATIN SMALL LETTER A WITH DIAERESIS}..b", "::1"])
-def test_a_host_that_is_none_is_one_line(module: ModuleType, host: str) -> None:
-    """What cannot be resolved is one line on standard error and exit status 1."""
-    ended = run(module.__name__, "--host", host, *TLS.anywhere())
-    assert (1, 1) == (ended.status, ended.stderr.count("\n"))
-    assert ended.stderr.startswith("cannot serve, check --host and --port: ")

@@ -19,7 +19,7 @@ import pytest
 
 import selectors_server
 import tls_selectors_server
-from contracts import event_loop, stream, tls
+from contracts import command_line, event_loop, stream, tls
 from support.tls import TLS, Connection, client_context, folder_of
 from tls_selectors_server import CHUNK, Client, EchoServer
 
@@ -27,14 +27,15 @@ DEADLINE = 10.0  # seconds for any one call
 
 TestStream = stream.concurrent("tls_selectors_server", transport=TLS)
 TestTls = tls.concurrent("tls_selectors_server")
+TestCommandLine = command_line.server(tls_selectors_server, TLS)
 
 
-class Listener(ssl.SSLSocket):
+class Listener(socket.socket):
     """A listener whose accept() fails for as long as it is told to."""
 
     fault: int | None = None
 
-    def accept(self) -> tuple[ssl.SSLSocket, object]:
+    def accept(self) -> tuple[socket.socket, object]:
         """Accept, or raise the fault."""
         if self.fault is not None:
             raise OSError(self.fault, os.strerror(self.fault))
@@ -48,10 +49,9 @@ def server() -> Iterator[EchoServer]:
     context = tls_selectors_server.create_context(
         str(page / "cert.pem"), str(page / "key.pem")
     )
-    context.sslsocket_class = Listener
-    with tls_selectors_server.create_listener("127.0.0.1", 0, context) as listener:
-        context.sslsocket_class = ssl.SSLSocket  # for those that it accepts
-        server = EchoServer(listener)
+    made = tls_selectors_server.create_listener("127.0.0.1", 0)
+    with Listener(fileno=made.detach()) as listener:
+        server = EchoServer(listener, context)
         yield server
         for client in list(server.clients.values()):
             server.close(client)

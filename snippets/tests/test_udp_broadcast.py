@@ -11,11 +11,14 @@ from collections.abc import Iterator
 import pytest
 
 import udp_broadcast
+from contracts import command_line
 from support.sandbox import Sandbox, SandboxError
 from support.server import command, environment, interruptible_children, run
 
 DEADLINE = 10.0  # seconds for any one call
 LOOPBACK = "127.255.255.255"  # a broadcast address that no packet leaves this host by
+
+TestCommandLine = command_line.program(udp_broadcast, "create_socket", LOOPBACK)
 
 
 @pytest.fixture
@@ -127,26 +130,6 @@ def test_wrong_usage(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Without an IPv4 address nothing is sent: exit status 2 and a line why."""
-    monkeypatch.setattr(sys, "argv", ["udp_broadcast.py", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        udp_broadcast.main()
-    assert 2 == caught.value.code
     named = arguments[1] if len(arguments) > 1 else "address"
-    assert named in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C ends main() without a traceback, and with the socket closed."""
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(sys, "argv", ["udp_broadcast.py", LOOPBACK])
-    monkeypatch.setattr(udp_broadcast, "ticks", interrupted)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        udp_broadcast.main()
-    except KeyboardInterrupt:  # let through, it would end pytest
-        pytest.fail("KeyboardInterrupt left main()")
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    said = command_line.complaint(udp_broadcast, arguments, monkeypatch, capsys)
+    assert named in said

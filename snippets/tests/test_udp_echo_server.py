@@ -1,9 +1,7 @@
 """udp_echo_server, and what socketserver_udp_echo_server has in common with it."""
 
 import errno
-import signal
 import socket
-import sys
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -11,8 +9,8 @@ import pytest
 
 import socketserver_udp_echo_server
 import udp_echo_server
-from contracts import datagram
-from support.server import run
+from contracts import command_line, datagram
+from support.server import UDP
 
 DEADLINE = 10.0  # seconds for any one call
 PEER = ("192.0.2.1", 5566)
@@ -20,6 +18,7 @@ PEER = ("192.0.2.1", 5566)
 BOTH = [udp_echo_server, socketserver_udp_echo_server]
 
 TestDatagram = datagram.contract("udp_echo_server")
+TestCommandLine = command_line.server(udp_echo_server, UDP, begins_with="create_socket")
 
 
 class Done(Exception):
@@ -50,15 +49,6 @@ class Scripted(socket.socket):
 def name(module: ModuleType) -> str:
     """Return what a parametrized test shows for *module*."""
     return module.__name__
-
-
-@pytest.fixture
-def no_arguments(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let main() see an empty command line, and undo what it does to SIGTERM."""
-    monkeypatch.setattr(sys, "argv", ["a_server.py"])
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 def test_errors_of_one_datagram_cost_only_that_one(
@@ -109,70 +99,6 @@ def test_replies_may_be_as_long_as_what_is_received(module: ModuleType) -> None:
         sock = getattr(server, "socket", server)  # a socketserver has one, or is one
         size = sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
     assert datagram.LONGEST <= size
-
-
-@pytest.mark.parametrize("module", BOTH, ids=name)
-def test_a_port_is_taken_once(module: ModuleType) -> None:
-    """A second server on a port is an OSError that says so, and leaves nothing."""
-    with module.create_socket("127.0.0.1", 0) as first:
-        sock = getattr(first, "socket", first)
-        with pytest.raises(OSError, match="in use") as caught:
-            module.create_socket("127.0.0.1", sock.getsockname()[1])
-    assert errno.EADDRINUSE == caught.value.errno
-
-
-@pytest.mark.parametrize("module", BOTH, ids=name)
-@pytest.mark.usefixtures("no_arguments")
-def test_ctrl_c_is_quiet_while_a_name_is_resolved(
-    module: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C that comes before the server listens ends main() without a traceback."""
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "create_socket", interrupted)
-    try:
-        module.main()
-    except KeyboardInterrupt:  # let through, it would end pytest
-        pytest.fail("KeyboardInterrupt left main()")
-
-
-@pytest.mark.parametrize("module", BOTH, ids=name)
-@pytest.mark.usefixtures("no_arguments")
-def test_a_fault_while_serving_is_one_line(
-    module: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where receiving fails for good, main() ends with one line and status 1."""
-
-    def no_memory(_: object) -> None:
-        raise OSError(errno.ENOMEM, "Cannot allocate memory")
-
-    create_socket = module.create_socket
-    monkeypatch.setattr(
-        module, "create_socket", lambda *_: create_socket("127.0.0.1", 0)
-    )
-    monkeypatch.setattr(module, "serve", no_memory)
-    with pytest.raises(SystemExit) as caught:
-        module.main()
-    expected = f"[Errno {errno.ENOMEM}] Cannot allocate memory"
-    assert f"cannot serve, check --host and --port: {expected}" == caught.value.code
-
-
-@pytest.mark.parametrize("module", BOTH, ids=name)
-@pytest.mark.parametrize(
-    "host",
-    ["\N{LATIN SMALL LETTER A WITH DIAERESIS}..b", "::1"],
-    ids=["no-host-name", "of-the-other-family"],
-)
-def test_a_host_that_is_none_is_one_line(module: ModuleType, host: str) -> None:
-    """What cannot be resolved is one line on standard error and exit status 1.
-
-    Both faults are found without asking a name server: IDNA has no empty label.
-    """
-    ended = run(module.__name__, "--host", host, "--port", "0")
-    assert (1, "", 1) == (ended.status, ended.stdout, ended.stderr.count("\n"))
-    assert ended.stderr.startswith("cannot serve, check --host and --port: ")
 
 
 @pytest.mark.parametrize("module", BOTH, ids=name)

@@ -5,7 +5,6 @@ import inspect
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -13,10 +12,13 @@ import pytest
 
 import udp_broadcast
 import udp_sender
+from contracts import command_line
 from support.server import command, environment, free_port, interruptible_children, run
 
 DEADLINE = 10.0  # seconds for any one call
 REFUSED = "Connection refused"
+
+TestCommandLine = command_line.program(udp_sender, "create_socket")
 
 
 class Refusing(socket.socket):
@@ -213,11 +215,8 @@ def test_wrong_usage(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Wrong usage is exit status 2 and names the option."""
-    monkeypatch.setattr(sys, "argv", ["udp_sender.py", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        udp_sender.main()
-    assert 2 == caught.value.code
-    assert arguments[0] in capsys.readouterr().err.splitlines()[-1]
+    said = command_line.complaint(udp_sender, arguments, monkeypatch, capsys)
+    assert arguments[0] in said
 
 
 @pytest.mark.parametrize(
@@ -235,25 +234,6 @@ def test_a_host_that_cannot_be_sent_to_is_one_line(host: str, why: str) -> None:
     assert (1, "", 1) == (ended.status, ended.stdout, ended.stderr.count("\n"))
     assert ended.stderr.startswith("cannot send, check --host and --port: ")
     assert why in ended.stderr
-
-
-def test_ctrl_c_is_quiet_while_a_name_is_resolved(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Ctrl-C that comes before anything is sent ends main() without a traceback."""
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(sys, "argv", ["udp_sender.py"])
-    monkeypatch.setattr(udp_sender, "create_socket", interrupted)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        udp_sender.main()
-    except KeyboardInterrupt:  # let through, it would end pytest
-        pytest.fail("KeyboardInterrupt left main()")
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def test_real_pauses_are_as_long_as_told() -> None:

@@ -6,7 +6,6 @@ import fcntl
 import os
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import threading
@@ -16,30 +15,15 @@ from pathlib import Path
 import pytest
 
 import unix_echo_server
-from contracts import stream
+from contracts import command_line, stream
+from contracts.visits import Done, Visits
 from support.server import UNIX, Server, command, environment, run
 
 DEADLINE = 10.0  # seconds for any one call
 IN_USE = os.strerror(errno.EADDRINUSE)
 
 TestStream = stream.sequential("unix_echo_server", transport=UNIX)
-
-
-class Done(Exception):
-    """The script of a ``Visits`` is over."""
-
-
-class Visits(socket.socket):
-    """A listener to which clients come as its script says."""
-
-    script: Iterator[Exception | tuple[socket.socket, object]]
-
-    def accept(self) -> tuple[socket.socket, object]:
-        """Return the next client, or raise what stands in its place."""
-        visit = next(self.script, Done())
-        if isinstance(visit, Exception):
-            raise visit
-        return visit
+TestCommandLine = command_line.server(unix_echo_server, UNIX)
 
 
 @pytest.fixture
@@ -287,10 +271,8 @@ def test_permission_denied_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(unix_echo_server, "create_listener", denied)
-    with pytest.raises(SystemExit) as caught:
-        unix_echo_server.main()
     expected = "cannot serve, check --path: [Errno 13] Permission denied"
-    assert expected == caught.value.code
+    assert expected == command_line.end_of(unix_echo_server.main)
 
 
 def test_of_many_that_start_at_once_one_serves(folder: Path) -> None:
@@ -398,35 +380,10 @@ def test_serve_goes_on_after_clients_that_are_lost(
 
 
 @pytest.mark.usefixtures("no_arguments")
-def test_a_fault_while_serving_is_one_line(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where accept() fails for good, main() ends with one line, and no path is left."""
-
-    def no_descriptor(_: object) -> None:
-        assert stat.S_ISSOCK(os.lstat("domain.sock").st_mode)
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    monkeypatch.setattr(unix_echo_server, "serve", no_descriptor)
-    with pytest.raises(SystemExit) as caught:
-        unix_echo_server.main()
-    expected = "cannot serve, check --path: [Errno 24] Too many open files"
-    assert expected == caught.value.code
-    assert [] == list(folder.iterdir())
-
-
-@pytest.mark.usefixtures("no_arguments")
 def test_ctrl_c_is_quiet_while_another_one_starts(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C that comes before it listens ends main() without a traceback."""
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(fcntl, "flock", interrupted)
-    try:
-        unix_echo_server.main()
-    except KeyboardInterrupt:  # let through, it would end pytest
-        pytest.fail("KeyboardInterrupt left main()")
+    monkeypatch.setattr(fcntl, "flock", command_line.interrupted)
+    assert command_line.end_of(unix_echo_server.main) is None
     assert [] == list(folder.iterdir())

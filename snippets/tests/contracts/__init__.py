@@ -2,4 +2,5 @@
 
 import pytest
 
-pytest.register_assert_rewrite("contracts.event_loop")  # so that a failure says why
+# So that a failure says why.
+pytest.register_assert_rewrite("contracts.command_line", "contracts.event_loop")

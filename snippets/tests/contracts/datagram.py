@@ -19,20 +19,13 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from typing import ClassVar
 
 import psutil
 import pytest
 
-from contracts.stream import (
-    ALL_BYTES,
-    MIB,
-    StreamContract,
-    claim,
-    enough_descriptors,
-    pattern,
-    progress,
-)
-from contracts.stream import Client as StreamClient
+from contracts import program
+from contracts.program import ALL_BYTES, claim, enough_descriptors, pattern, progress
 from support.sandbox import Sandbox, SandboxError
 from support.server import UDP, Server
 
@@ -62,7 +55,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
 """
 
 
-class Client(StreamClient):
+class Client(program.Client):
     """A socket connected to the server's; what gets no answer in *patience* fails."""
 
     def send(self, payload: bytes) -> None:
@@ -91,25 +84,18 @@ class Client(StreamClient):
         except OSError as error:  # the server's port is closed
             raise AssertionError(f"{error}: the server has ended") from error
 
-    def echo(self, payload: bytes, *, already_sent: int = 0) -> None:
-        """Send *payload* and get the same back; *already_sent* is for streams."""
-        if not already_sent:
-            self.send(payload)
+    def echo(self, payload: bytes) -> None:
+        """Send *payload* and get the same back."""
+        self.send(payload)
         self.receive(payload)
 
 
-class DatagramContract(StreamContract):
+class DatagramContract(program.ProgramContract):
     """The checks for every echo server over datagrams."""
 
     contract = "datagram"
     transport = UDP
-    clients = 500
-
-    # What only a connection has. All that stands on no connection is inherited.
-    test_one_byte_at_a_time = None  # type: ignore[assignment]
-    test_half_close = None  # type: ignore[assignment]
-    test_reset = None  # type: ignore[assignment]
-    test_never_reads = None  # type: ignore[assignment]
+    clients: ClassVar[int] = 500
 
     def client(self, server: Server) -> Client:
         """Return a new client of *server*."""
@@ -240,9 +226,7 @@ class DatagramContract(StreamContract):
                 with self.client(server) as client:
                     client.echo(payload)
             self.check_descriptors(server, expected)
-            grown = server.process.memory_info().rss - before
-            if grown >= self.memory_limit:
-                raise AssertionError(f"{grown / MIB:.1f} MiB more memory")
+            self.check_memory(server, before)
 
     def test_ctrl_c(self) -> None:
         """Ctrl-C ends it within a second."""

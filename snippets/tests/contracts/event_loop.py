@@ -13,19 +13,17 @@ import ast
 import errno
 import inspect
 import os
-import signal
 import socket
 import struct
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import epoll_server
 import tcp_echo_server
-from support.server import run
+from contracts.command_line import InternetServer
 
 DEADLINE = 10.0  # seconds for any one call
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for 0 seconds
@@ -69,19 +67,13 @@ def outline(module: Any) -> list[str]:
     return names
 
 
-class Variation:
+class Variation(InternetServer):
     """What every concurrent server has in common with ``epoll_server``."""
 
-    module: Any
-    runner: Sequence[str] = ()  # what runs its file, if it is not run alone
     left_out: frozenset[str] = (
         frozenset()
     )  # names of epoll_server that it need not have
     added: frozenset[str] = frozenset()  # names that epoll_server does not have
-
-    @pytest.fixture(autouse=True)
-    def backend(self) -> None:
-        """Make the system have what the server needs."""
 
     def test_outline(self) -> None:
         """It has the classes and functions of epoll_server, in the same order."""
@@ -92,46 +84,6 @@ class Variation:
         """It listens by the same lines as the sequential server."""
         expected = inspect.getsource(tcp_echo_server.create_listener)
         assert expected == inspect.getsource(self.module.create_listener)
-
-    def test_port_in_use(self) -> None:
-        """A second listener on a port is an OSError that says so."""
-        with self.module.create_listener("127.0.0.1", 0) as first:
-            port = first.getsockname()[1]
-            with pytest.raises(OSError, match="in use") as caught:
-                self.module.create_listener("127.0.0.1", port)
-        assert errno.EADDRINUSE == caught.value.errno
-
-    @pytest.mark.parametrize(
-        "host", ["\N{LATIN SMALL LETTER A WITH DIAERESIS}..b", "::1"]
-    )
-    def test_wrong_host(self, host: str) -> None:
-        """What is no IPv4 host is one line on standard error and exit status 1.
-
-        Both faults are found without asking a name server: IDNA has no empty label.
-        """
-        file = inspect.getsourcefile(self.module)
-        program = [*self.runner, str(file)] if self.runner else [self.module.__name__]
-        ended = run(*program, "--host", host, "--port", "0")
-        assert (1, "", 1) == (ended.status, ended.stdout, ended.stderr.count("\n"))
-        assert ended.stderr.startswith("cannot serve, check --host and --port: ")
-
-    def test_ctrl_c_while_a_name_is_resolved(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Ctrl-C that comes before the server listens ends main() quietly."""
-
-        def interrupted(*_: object) -> None:
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(self.module, "create_listener", interrupted)
-        monkeypatch.setattr(sys, "argv", ["a_server.py"])
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            self.module.main()
-        except KeyboardInterrupt:  # let through, it would end pytest
-            pytest.fail("KeyboardInterrupt left main()")
-        finally:
-            signal.signal(signal.SIGTERM, before)
 
 
 class EventLoop(Variation):

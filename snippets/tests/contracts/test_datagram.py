@@ -53,8 +53,10 @@ FAULTS = [
     ("raw_signals", "sigterm", "exit status -15 instead of 0"),
     ("leaves_a_child", "restart", "did not print .* in use"),
     ("shares_port", "address_in_use", "it still runs after 3 s"),
-    ("vague_error", "address_in_use", "not one line that says so"),
+    ("vague_error", "address_in_use", "not one line that says .* in use"),
     ("unchecked_start", "address_in_use", r'"Traceback \(most"'),
+    ("vague_error", "unusable_address", "not one line that says '--host'"),
+    ("unchecked_host", "unusable_address", r'"Traceback \(most"'),
     ("unchecked_start", "wrong_usage", r'"Traceback \(most"'),
 ]
 CHECKS = sorted({check for _, check, _ in FAULTS})

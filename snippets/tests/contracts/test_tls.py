@@ -37,6 +37,7 @@ FAULTS = [
     ("vague_certificate_error", "sequential", "unusable_certificate", "not one line"),
     ("handshake_in_accept", "sequential", "stalled_handshake", "is not dropped"),
     ("blocks", "concurrent", "stalled_handshakes", "bytes came back"),
+    ("keeps_stalled", "concurrent", "stalled_handshakes", "descriptors are open"),
 ]
 IDS = [f"{fault}-{check}" for fault, _, check, _ in FAULTS]
 

@@ -48,6 +48,14 @@ class Tcp:
     """
 
     wrong_usages: Sequence[Sequence[str]] = (("--port", "70000"), ("--port", "x"))
+    # Addresses for documentation, which no machine has (RFC 5737, RFC 3849): one is
+    # of the other family. And a name with an empty label, for which IDNA has no use,
+    # so that no name server is asked.
+    unusable_places: Sequence[Sequence[str]] = (
+        ("--host", "192.0.2.1"),
+        ("--host", "2001:db8::1"),
+        ("--host", "\N{LATIN SMALL LETTER A WITH DIAERESIS}..b"),
+    )
 
     def __init__(self, host: str | None = None) -> None:
         self.host = host
@@ -100,6 +108,7 @@ class Unix(Tcp):
     """The same for a path; by default it is in the server's current folder."""
 
     wrong_usages = (("--path",), ("--path", ""), ("--port", "5566"))
+    unusable_places = (("--path", "no/such/folder.sock"), ("--path", "x" * 200))
 
     def anywhere(self) -> list[str]:
         """Return nothing: each server has a folder of its own."""

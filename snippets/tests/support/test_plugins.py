@@ -160,6 +160,7 @@ def test_a_check_names_the_module_of_its_contract() -> None:
     found = list(labels.labels(cast("pytest.Item", item)))
     assert [
         "snippets/tcp_echo_server.py",
+        "snippets/tests/contracts/program.py",
         "snippets/tests/contracts/stream.py",
         "snippets/tests/test_tcp_echo_server.py",
     ] == sorted(text.split()[0] for name, text in found if name == "source")

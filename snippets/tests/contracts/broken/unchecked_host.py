@@ -1,0 +1,18 @@
+"""Shows a traceback where --host cannot be a host name."""
+
+import socket
+import sys
+
+from contracts.broken import base
+
+
+def create_listener(host: str, port: int) -> socket.socket:
+    """Return a socket, or end with the words that OSError has, and no other error."""
+    try:
+        return base.listen(host, port)
+    except OSError as error:
+        sys.exit(f"check --host and --port: {error}")
+
+
+if __name__ == "__main__":
+    base.main(base.one_by_one, create_listener)
