@@ -6,4 +6,5 @@ pytest_plugins = [
     "support.doctests",
     "support.items",
     "support.labels",
+    "support.on_guest",
 ]

@@ -140,17 +140,18 @@ def alarm(title: str, lines: Sequence[str]) -> nodes.error:
 def grid(current: Sheet, contract: str) -> list[nodes.Node]:
     """Return the table of *contract*, and below it what did not pass and why."""
     servers = [each for each in current.written if contract in each.contract]
-    all_counted = [
-        result for result in current.results.of_snippets if not result.changed
+    results = [
+        result
+        for result in current.results.of_snippets
+        if result.contract == contract and not result.changed
     ]
-    results = [result for result in all_counted if result.contract == contract]
     checks = sorted({result.check for result in results})
     title = heading(TITLES.get(contract, contract.capitalize()))
     if not checks:
         names = ", ".join(section.snippet for section in servers)
         text = f"Not run in this build ({names})."
         return [title, nodes.paragraph("", text)]
-    environments = environments_of(all_counted)
+    environments = environments_of(results)
     head: list[nodes.Node] = [nodes.Text("Check")]
     head += [name_of(section) for section in servers]
     rows: list[list[nodes.Node]] = []

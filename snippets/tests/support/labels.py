@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from support import guest
 from support.pages import Section
 from support.requirements import ROOT
 
@@ -25,6 +26,8 @@ def environment() -> tuple[tuple[str, str], ...]:
     """Return on what the tests run."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     kernel = f"{platform.system()} {platform.release()}"
+    if guest.is_here():
+        kernel += " (User Mode Linux)"
     openssl = " ".join(ssl.OPENSSL_VERSION.split()[:2])
     return (
         ("environment", f"{python}, {kernel}, {openssl}"),
@@ -62,6 +65,8 @@ def labels(item: pytest.Item) -> Iterator[tuple[str, str]]:
         yield "contract", contract
         yield "check", check_name(item)
     emulated = getattr(getattr(item, "cls", None), "emulated", None)
+    if guest.is_here():
+        emulated = f"{platform.system()} {platform.release()} in User Mode Linux"
     if emulated:
         yield "emulated", emulated
     yield "kind", kind
