@@ -387,3 +387,17 @@ def test_ctrl_c_is_quiet_while_another_one_starts(
     monkeypatch.setattr(fcntl, "flock", command_line.interrupted)
     assert command_line.end_of(unix_echo_server.main) is None
     assert [] == list(folder.iterdir())
+
+
+def test_a_folder_that_stays_locked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program that keeps the lock is an OSError in time; nothing is made."""
+    monkeypatch.setattr(unix_echo_server, "LOCK_WAIT", 0.05)
+    with (
+        unix_echo_server.locked(folder),
+        pytest.raises(OSError, match="another program keeps"),
+        unix_echo_server.create_listener(str(folder / "domain.sock")),
+    ):
+        pass
+    assert not (folder / "domain.sock").exists()
