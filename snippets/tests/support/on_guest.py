@@ -158,6 +158,18 @@ def unable(item: pytest.Item, outcome: Any, why: str) -> pytest.TestReport:
     )
 
 
+class Nowhere:
+    """The plugin where there is neither AF_ALG nor a guest: on another system."""
+
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Leave the tests out, as those of what only Linux has."""
+        foreign = [item for item in items if needs_af_alg(item)]
+        config.hook.pytest_deselected(items=foreign)
+        items[:] = [item for item in items if item not in set(foreign)]
+
+
 class Inside:
     """The plugin in the guest: writes down each report."""
 
@@ -182,7 +194,9 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if REPORTS in os.environ:
         config.pluginmanager.register(Inside(config, Path(os.environ[REPORTS])))
-    elif not has_af_alg() and sys.platform == "linux":
+    elif sys.platform != "linux":
+        config.pluginmanager.register(Nowhere())
+    elif not has_af_alg():
         if not hasattr(config, "workerinput"):  # workers inherit the environment
             agree_on_answer(config)
         config.pluginmanager.register(Elsewhere(config))

@@ -253,6 +253,14 @@ def test_other_tests_come_first(inner: Inner, pytester: pytest.Pytester) -> None
     assert "test_zzz.py::test_last" == lines[0]
 
 
+def test_another_system_leaves_them_out(
+    inner: Inner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there can be neither AF_ALG nor a guest the tests are no skips."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert {"deselected": 3} == inner().parseoutcomes()
+
+
 def test_only_the_first_worker_starts_a_guest(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others wait for the answer to what the first one asked."""
     started = []
