@@ -1,0 +1,199 @@
+"""What every benchmark shares: what a figure is, how it is taken and written down.
+
+>>> figure = Figure("sum", "s", {"loop": [2.0, 4.0, 3.0], "sum()": [1.0, 1.0, 2.0]})
+>>> ratio(figure)
+Spread(median=2.0, least=1.5, most=4.0)
+
+What is compared is run in turn, again and again, so that a load from outside meets all
+of it; each repeat gives a ratio, and the median of the ratios is what counts. Python's
+``statistics`` is enough for that: pyperf and pytest-benchmark measure one thing after
+the other, and only functions.
+"""
+
+import importlib
+import json
+import os
+import pkgutil
+import platform
+import re
+import shutil
+import ssl
+import statistics
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+import benchmarks
+
+ROOT = Path(__file__).resolve().parents[3]
+TOOLS = ("cp", "cc", "tcpdump")  # programs that are compared with
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured: for each label one value a repeat, taken in turn.
+
+    The first label is what the figure is about, the second what it is compared with.
+    """
+
+    name: str
+    unit: str
+    series: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The middle of some values, and how far they lie apart."""
+
+    median: float
+    least: float
+    most: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Return the median of *values* and their extremes."""
+    return Spread(statistics.median(values), min(values), max(values))
+
+
+def ratio(figure: Figure) -> Spread | None:
+    """Return the ratios of the first series to the second, None if there is no other.
+
+    Each is of two values of the same repeat.
+    """
+    if len(figure.series) < 2:
+        return None
+    first, second = list(figure.series.values())[:2]
+    return spread([a / b for a, b in zip(first, second, strict=True)])
+
+
+def interleaved(
+    runs: Mapping[str, Callable[[], float]], repeats: int
+) -> dict[str, list[float]]:
+    """Return what each of *runs* gives, *repeats* times, taken in turn.
+
+    Every other round goes backwards, and a first round warms up and is not kept.
+    """
+    series: dict[str, list[float]] = {label: [] for label in runs}
+    for run in runs.values():
+        run()
+    for number in range(repeats):
+        labels = list(runs)
+        for label in labels if number % 2 == 0 else reversed(labels):
+            series[label].append(runs[label]())
+    return series
+
+
+def modules() -> list[ModuleType]:
+    """Return the benchmarks: the modules of this package that have ``measure``."""
+    names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__))
+    found = [
+        importlib.import_module(f"benchmarks.{name}")
+        for name in names
+        if not name.startswith(("_", "test_"))
+    ]
+    return [module for module in found if hasattr(module, "measure")]
+
+
+def measure_all(quick: bool) -> list[Figure]:
+    """Run all benchmarks; raise ValueError where two figures have one name."""
+    figures: list[Figure] = []
+    for module in modules():
+        print(f"measuring {module.__name__} ...", flush=True)
+        figures += module.measure(quick)
+    names = [figure.name for figure in figures]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two figures have the same name: {', '.join(sorted(names))}")
+    return figures
+
+
+def first_line(*command: str) -> str:
+    """Return the first line that *command* prints; nothing if it is not there."""
+    if not shutil.which(command[0]):
+        return ""
+    done = subprocess.run(
+        command, capture_output=True, check=False, cwd=ROOT, text=True, timeout=60
+    )
+    return next(iter((done.stdout or done.stderr).splitlines()), "")
+
+
+def cpu() -> str:
+    """Return what the processor is called."""
+    found = None
+    if Path("/proc/cpuinfo").exists():
+        pattern = re.compile(r"^(?:model name|Model)\s*: (.+)", re.MULTILINE)
+        found = pattern.search(Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def machine() -> dict[str, object]:
+    """Return on what the benchmarks run; no name of a host or a person."""
+    return {
+        "cpu": cpu(),
+        "cpus": os.cpu_count(),
+        "architecture": platform.machine(),
+        "memory_mib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20,
+        "virtual": first_line("systemd-detect-virt"),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "openssl": ssl.OPENSSL_VERSION,
+        "tools": {tool: first_line(tool, "--version") for tool in TOOLS},
+    }
+
+
+def file_name(here: Mapping[str, object]) -> str:
+    """Return the name of the file for the machine *here*: a later run replaces it."""
+    words = f"{here['cpu']} {here['cpus']} cpus {here['architecture']}"
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") + ".json"
+
+
+def report(
+    figures: Sequence[Figure],
+    here: Mapping[str, object],
+    *,
+    quick: bool,
+    load: Sequence[float],
+) -> dict[str, object]:
+    """Return all that is needed to judge *figures*; *load* is of before they ran."""
+    return {
+        "machine": here,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": first_line("git", "rev-parse", "HEAD"),
+        "uncommitted_changes": bool(first_line("git", "status", "--porcelain")),
+        "quick": quick,
+        "load_before": load[0],
+        "load_after": os.getloadavg()[0],
+        "figures": [written(figure) for figure in figures],
+    }
+
+
+def written(figure: Figure) -> dict[str, object]:
+    """Return *figure* as the file has it: each value, and what they come to."""
+    found = ratio(figure)
+    return {
+        **asdict(figure),
+        "repeats": len(next(iter(figure.series.values()))),
+        "spread": {label: asdict(spread(v)) for label, v in figure.series.items()},
+        "ratio": asdict(found) if found else None,
+    }
+
+
+def say(figure: Figure) -> None:
+    """Print what *figure* comes to."""
+    for label, values in figure.series.items():
+        found = spread(values)
+        range_ = f"{found.least:,.4g} to {found.most:,.4g}"
+        print(f"{figure.name}: {label}: {found.median:,.4g} {figure.unit} ({range_})")
+    found_ratio = ratio(figure)
+    if found_ratio:
+        first, second = list(figure.series)[:2]
+        range_ = f"{found_ratio.least:.2f} to {found_ratio.most:.2f}"
+        print(f"{figure.name}: {first} / {second}: {found_ratio.median:.2f} ({range_})")
+
+
+def write(path: Path, content: Mapping[str, object]) -> None:
+    """Write *content* to *path*, with the folders that lead there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,76 @@
+/* What sendfile_tcp.py does, with nothing but the calls: the size, the file by a loop
+ * around sendfile, and one byte back. Usage: sendfile receive FILE | send FILE PORT */
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char buffer[262144];
+
+static void check(int good, const char *what) {
+    if (!good) {
+        perror(what);
+        exit(1);
+    }
+}
+
+static void receive(int listener, const char *path) {
+    int conn = accept(listener, NULL, NULL);
+    check(conn >= 0, "accept");
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    check(file >= 0, "open");
+    uint64_t size;
+    check(recv(conn, &size, sizeof size, MSG_WAITALL) == sizeof size, "recv");
+    for (uint64_t left = be64toh(size); left > 0;) {
+        ssize_t count = recv(conn, buffer, sizeof buffer, 0);
+        check(count > 0, "recv");
+        check(write(file, buffer, count) == count, "write");
+        left -= count;
+    }
+    check(close(file) == 0, "close");
+    check(send(conn, "\x06", 1, 0) == 1, "send");
+}
+
+static void transmit(int conn, const char *path) {
+    int file = open(path, O_RDONLY);
+    struct stat info;
+    check(file >= 0 && fstat(file, &info) == 0, "open");
+    uint64_t size = htobe64(info.st_size);
+    check(send(conn, &size, sizeof size, 0) == sizeof size, "send");
+    for (uint64_t left = info.st_size; left > 0;) {
+        ssize_t count = sendfile(conn, file, NULL, left);
+        check(count > 0, "sendfile");
+        left -= count;
+    }
+    check(recv(conn, buffer, 1, 0) == 1, "recv");
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3)
+        return 2;
+    int sock = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (strcmp(argv[1], "receive") == 0) {
+        check(bind(sock, (struct sockaddr *)&address, length) == 0, "bind");
+        check(listen(sock, 1) == 0, "listen");
+        getsockname(sock, (struct sockaddr *)&address, &length);
+        printf("listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+        fflush(stdout);
+        receive(sock, argv[2]);
+    } else if (argc == 4) {
+        address.sin_port = htons(atoi(argv[3]));
+        check(connect(sock, (struct sockaddr *)&address, length) == 0, "connect");
+        transmit(sock, argv[2]);
+    }
+    return 0;
+}

@@ -1,0 +1,132 @@
+"""The two sendfile snippets against ``cp``, ``shutil`` and C, each as a whole process.
+
+The source is in the page cache, for it has just been written and read. A target is
+removed after each run, outside the time that counts.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmarks.frame import ROOT, Figure, interleaved
+
+MIB = 1024 * 1024
+DEADLINE = 120.0  # seconds for any one process
+COPY = str(ROOT / "snippets" / "sendfile_copy.py")
+TCP = str(ROOT / "snippets" / "sendfile_tcp.py")
+SHUTIL = "import shutil, sys; shutil.copyfile(*sys.argv[1:])"
+PROGRAM_IN_C = Path(__file__).with_suffix(".c")
+
+
+def measure(quick: bool) -> list[Figure]:
+    """Return the time of a copy, and the throughput over loopback; 1 GiB each."""
+    size, repeats = (16, 3) if quick else (1024, 11)  # MiB, rounds
+    with tempfile.TemporaryDirectory(prefix="sendfile-") as name:
+        folder = Path(name)
+        write_source(folder / "source", size)
+        figures = [Figure("sendfile-copy", "s", copies(folder, repeats))]
+        program = compiled(folder)
+        if program:
+            series = transfers(folder, program, size, repeats)
+            figures.append(Figure("sendfile-tcp", "MiB/s", series))
+    return figures
+
+
+def write_source(path: Path, size: int) -> None:
+    """Write *size* MiB, no two of them alike, and read them."""
+    with path.open("wb") as file:
+        for number in range(size):
+            file.write(number.to_bytes(4096, "big") * (MIB // 4096))
+    with path.open("rb") as file:
+        while file.read(MIB):
+            pass
+
+
+def copies(folder: Path, repeats: int) -> dict[str, list[float]]:
+    """Return the seconds that each way to copy takes.
+
+    No target is there before: what is truncated and written anew, ext4 starts to write
+    to the disk at once, which would be another figure.
+    """
+    commands = {
+        "sendfile_copy.py": [sys.executable, COPY],
+        "cp --reflink=never": ["cp", "--reflink=never"],
+        "shutil.copyfile": [sys.executable, "-c", SHUTIL],
+    }
+    source, target = folder / "source", folder / "target"
+
+    def seconds(command: Sequence[str]) -> float:
+        begin = time.perf_counter()
+        subprocess.run(
+            [*command, str(source), str(target)], check=True, timeout=DEADLINE
+        )
+        passed = time.perf_counter() - begin
+        assert source.stat().st_size == target.stat().st_size
+        target.unlink()
+        return passed
+
+    runs = {label: partial(seconds, command) for label, command in commands.items()}
+    return interleaved(runs, repeats)
+
+
+def compiled(folder: Path) -> Path | None:
+    """Compile the program in C into *folder*; None, and a line, if that cannot be."""
+    compiler = shutil.which("cc")
+    if not compiler:
+        print("not measured: sendfile-tcp, there is no C compiler (Debian package gcc)")
+        return None
+    program = folder / "in-c"
+    subprocess.run(
+        [compiler, "-O2", "-Wall", "-o", str(program), str(PROGRAM_IN_C)],
+        check=True,
+        timeout=DEADLINE,
+    )
+    return program
+
+
+def transfers(
+    folder: Path, program: Path, size: int, repeats: int
+) -> dict[str, list[float]]:
+    """Return the MiB a second of each pair of a sender and a receiver.
+
+    The time is from the start of the sender's process to the end of both.
+    """
+    source, target = str(folder / "source"), folder / "target"
+    snippet = [sys.executable, TCP]
+
+    def speed(receive: Sequence[str], send: Sequence[str]) -> float:
+        with subprocess.Popen(
+            [*receive, str(target)], stdout=subprocess.PIPE, text=True
+        ) as receiver:
+            assert receiver.stdout is not None
+            port = receiver.stdout.readline().rpartition(":")[2].strip()
+            begin = time.perf_counter()
+            subprocess.run(
+                [*send, port],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                timeout=DEADLINE,
+            )
+            assert receiver.wait(DEADLINE) == 0
+            passed = time.perf_counter() - begin
+        assert target.stat().st_size == size * MIB
+        target.unlink()
+        return size / passed
+
+    return interleaved(
+        {
+            "sendfile_tcp.py": lambda: speed(
+                [*snippet, "--port", "0", "--receive"],
+                [*snippet, "--send", source, "--port"],
+            ),
+            "sendfile loop in C": lambda: speed(
+                [str(program), "receive"], [str(program), "send", source]
+            ),
+        },
+        repeats,
+    )
