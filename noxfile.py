@@ -155,6 +155,18 @@ def refresh(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST, default=False)
+def bench(session: nox.Session) -> None:
+    """Measure, into docs/benchmarks; with "-- --quick" see within a minute if it runs.
+
+    Needs nothing but Python, and a C compiler for what is compared with C.
+    """
+    session.run(
+        *("python", "-m", "benchmarks", *session.posargs),
+        env={"PYTHONPATH": os.pathsep.join(["snippets", "snippets/tests"])},
+    )
+
+
+@nox.session(python=NEWEST, default=False)
 def lint(session: nox.Session) -> None:
     """Check code, prose and workflows without running them."""
     install(session, "lint")

@@ -29,6 +29,7 @@ extensions = [
     "reference",
     "consoles",
     "focusable",
+    "measurements",
 ]
 exclude_patterns = ["_ext"]
 nitpicky = True
