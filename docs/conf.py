@@ -25,13 +25,14 @@ extensions = [
     "sheet",
     "status",
     "downloads",
-    "overview",
+    *("overview", "names", "which"),
     "reference",
     "consoles",
-    "focusable",
+    "grid_filter",
     "measurements",
+    "mended",
 ]
-exclude_patterns = ["_ext"]
+exclude_patterns = ["_checks", "_ext"]
 nitpicky = True
 highlight_language = "python"
 

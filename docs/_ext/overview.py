@@ -1,15 +1,18 @@
 """Directives of the front page and the results page.
 
-``at-a-glance``: the whole sheet, each section with its verdict.
+``at-a-glance``: the whole sheet, each section with its platform and its verdict.
 ``environments``: on what the tests ran.
 ``contract-grid``: every server against every check of its contract.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
@@ -18,20 +21,28 @@ from results import Result
 from sections import Section
 from sheet import Sheet
 from status import remark_list, results_table, table, verdict
-from summary import Summary, cell, environments_of
+from summary import Summary, cell, environments_of, place
 
 TITLES = {"tls": "TLS"}  # of contracts, where a capital letter is not all
 
 
 class AtAGlance(SphinxDirective):
-    """The sections by page, then those whose page is not there yet."""
+    """The sections by page, then those whose page is not there yet.
+
+    The pages are in the order of the option *pages*, then in that of the sections.
+    """
+
+    option_spec = {"pages": directives.unchanged_required}  # noqa: RUF012
 
     def run(self) -> list[nodes.Node]:
         """Return a list for each page."""
         sheet.note_shown(self.env, None)
         current = sheet.of(self.env)
-        pages = dict.fromkeys(section.docname for section in current.sections)
-        found: list[nodes.Node] = []
+        first = [f"cheatsheet/{name}" for name in self.options.get("pages", "").split()]
+        pages = dict.fromkeys(
+            [*first, *(section.docname for section in current.sections)]
+        )
+        found: list[nodes.Node] = [nodes.paragraph("", in_short(current))]
         later = []
         for docname in pages:
             own = [each for each in current.sections if each.docname == docname]
@@ -90,6 +101,17 @@ class ContractGrid(SphinxDirective):
         return [node for name in names for node in grid(current, name)]
 
 
+def in_short(current: Sheet) -> str:
+    """Return how many sections there are, and how many have which verdict."""
+    summaries = [current.summary(section) for section in current.written]
+    number = Counter(summary.word for summary in summaries)
+    number["to come"] = len(current.sections) - len(current.written)
+    counts = [f"{count} {word}" for word, count in number.most_common() if count]
+    counted = [result for summary in summaries for result in summary.counted]
+    where = f" ({place(counted)})" if counted else ""
+    return f"{len(current.sections)} sections: {', '.join(counts)}{where}."
+
+
 def heading(text: str, *content: nodes.Node) -> nodes.rubric:
     """Return a heading within a section."""
     return nodes.rubric("", text, *content, **{"heading-level": 3})
@@ -109,17 +131,26 @@ def link_to_page(docname: str) -> addnodes.pending_xref:
 
 
 def entries(current: Sheet, own: Sequence[Section]) -> nodes.bullet_list:
-    """Return a line for each of the sections."""
+    """Return a line for each of the sections: title, platform and verdict."""
     items = nodes.bullet_list(classes=["at-a-glance"])
     for section in own:
+        line = nodes.paragraph()
         if section.to_come:
-            line = nodes.paragraph("", f"{section.title}: ")
-            line += verdict("to come", "to come")
+            line += nodes.inline("", section.title)
+            said = verdict("to come", "to come")
         else:
-            line = nodes.paragraph("", "", sheet.link_to_section(section))
-            line += [nodes.Text(": "), mark(current.summary(section))]
+            line += sheet.link_to_section(section)
+            said = mark(current.summary(section))
+        line += separator(" (")
+        line += nodes.inline("", section.platform, classes=["platform"])
+        line += [separator("): "), said]
         items += nodes.list_item("", line)
     return items
+
+
+def separator(text: str) -> nodes.inline:
+    """Return what stands between two parts of a line where they are no columns."""
+    return nodes.inline("", text, classes=["separator"])
 
 
 def mark(summary: Summary) -> nodes.strong:
@@ -192,9 +223,28 @@ def name_of(section: Section) -> addnodes.pending_xref:
     return link
 
 
+def use_own_title(
+    _app: Sphinx,
+    env: BuildEnvironment,
+    node: addnodes.pending_xref,
+    content: nodes.TextElement,
+) -> None:
+    """Let a link to a section show the title that the section has on its page."""
+    if node["reftype"] != "section":
+        return
+    section = sheet.of(env).section(node["reftarget"])
+    if section is None or content.astext() != section.title:
+        return
+    label = env.domains.standard_domain.labels.get(section.anchor)
+    if label and label[0] == section.docname:
+        content.children[:] = [nodes.Text(label[2])]
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directives."""
     app.setup_extension("sheet")
+    # before the event's other handler, which makes the link
+    app.connect("missing-reference", use_own_title, priority=400)
     app.add_directive("at-a-glance", AtAGlance)
     app.add_directive("environments", Environments)
     app.add_directive("contract-grid", ContractGrid)

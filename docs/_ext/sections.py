@@ -10,6 +10,9 @@ from pathlib import Path
 
 from docutils.nodes import make_id
 
+# Where a snippet runs; "everywhere" is what CPython has on Windows, too.
+PLATFORMS = ("everywhere", "POSIX", "BSD, macOS", "Linux")
+
 
 class SectionsError(ValueError):
     """The file cannot be used; the message says why and what to do."""
@@ -24,6 +27,7 @@ class Section:
     snippet: str
     clients: tuple[str, ...] = ()
     contract: tuple[str, ...] = ()
+    platform: str = PLATFORMS[0]
     to_come: bool = False
 
     @property
@@ -74,6 +78,9 @@ def section_of(row: dict[str, object]) -> Section:
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             raise SectionsError(f'{name} must be a list: write {name} = ["..."]')
         values[name] = tuple(value)
+    if row.get("platform", PLATFORMS[0]) not in PLATFORMS:
+        names = ", ".join(f'"{name}"' for name in PLATFORMS)
+        raise SectionsError(f"platform must be one of {names}, or left out")
     if not isinstance(row.get("to_come", False), bool):
         raise SectionsError("to_come must be true or left out")
     return Section(**values)  # type: ignore[arg-type]  # each was checked above

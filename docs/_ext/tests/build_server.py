@@ -21,7 +21,7 @@ DEADLINE = 30  # seconds for a build
 EXTENSIONS = Path(__file__).resolve().parents[1]
 LOADED = (  # besides what Sphinx always loads
     *("sphinx.ext.autodoc", "sphinx.ext.viewcode", "furo"),
-    *("focusable", "overview", "reference", "status"),
+    *("mended", "overview", "reference", "status", "names", "which"),
     *("consoles", "sphinx.builders.html", "sphinx.builders.text"),
 )
 

@@ -17,9 +17,11 @@ import sys
 from pathlib import Path
 sys.path[:0] = [{str(EXTENSIONS)!r}, str(Path(__file__).parents[1] / "snippets")]
 project = "trial"
-extensions = ["sphinx.ext.viewcode", "status", "overview", "reference", "focusable"]
+extensions = ["sphinx.ext.viewcode", "status", "overview", "reference", "mended",
+    "names", "which"]
 html_theme = "basic"
 nitpicky = True
+nitpick_ignore_regex = [("py:obj", r"(os|socket)\\..*")]
 """
 
 SECTIONS = """
@@ -32,6 +34,7 @@ contract = ["stream"]
 [[section]]
 title = "Shout"
 page = "tcp"
+platform = "Linux"
 snippet = "shout_trial"
 
 [[section]]
@@ -142,7 +145,7 @@ def junit(project: Path, test: dict[str, str]) -> str:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """Yield the pipes of a process that builds what it is told to."""
     with subprocess.Popen(

@@ -42,9 +42,9 @@ def page(project: Path, build: Build) -> Callable[..., str]:
     """Return a function that builds a page and returns its text."""
     conf = project / "docs" / "conf.py"
     text = conf.read_text(encoding="utf-8")
-    assert '"focusable"]' in text
+    assert '"which"]' in text
     conf.write_text(
-        text.replace('"focusable"]', '"focusable", "measurements"]'), encoding="utf-8"
+        text.replace('"which"]', '"which", "measurements"]'), encoding="utf-8"
     )
     (project / "docs" / "plain.rst").write_text(PAGE, encoding="utf-8")
 

@@ -36,6 +36,7 @@ def test_a_section_has_the_address_of_the_old_sheet(tmp_path: Path) -> None:
         ('[[section]]\npage = "tcp"\n', r"section 1 \(no title\): title must be"),
         (ROW + "clients = 'nc'\n", "clients must be a list"),
         (ROW + "contract = [1]\n", "contract must be a list"),
+        (ROW + "platform = 'Windows'\n", 'platform must be one of "everywhere", '),
         (ROW + "to_come = 'yes'\n", "to_come must be true or left out"),
         (ROW + "tocome = true\n", "no field is called tocome"),
         (ROW + ROW.replace('"A"', '"B"'), "a is there twice"),

@@ -25,10 +25,11 @@ def test_without_results(project: Path, build: Build) -> None:
     """Where nothing was run, every place says so and nothing is claimed."""
     build()
     assert 2 == text(project, "cheatsheet/tcp").count("**Not run in this build**.")
-    assert "Echo & Co: **not run**" in text(project, "index")
-    assert "Whisper: **to come**" in text(project, "index")
+    assert "Echo and Company (everywhere): **not run**" in text(project, "index")
+    assert "Whisper (everywhere): **to come**" in text(project, "index")
     assert "Nothing was run in this build." in text(project, "results")
     assert "Not run in this build (echo_trial)." in text(project, "results")
+    assert "3 sections: 2 not run, 1 to come." in text(project, "index")
     for page in ("index", "cheatsheet/tcp", "results"):
         assert "passed" not in text(project, page).lower()
 
@@ -53,8 +54,8 @@ def test_status_under_a_listing(project: Path, report: Report, build: Build) -> 
     assert f"**Skipped**: case test_b: nc is missing ({place})" in echo
     assert "**Failed**: 1 case (1 failed), 1 transcript." in shout
     assert f"**Failed**: case test_it: assert 1 == 2 ({place})" in shout
-    assert "Echo & Co: **passed in part**" in text(project, "index")
-    assert "Shout: **failed**" in text(project, "index")
+    assert "Echo and Company (everywhere): **passed in part**" in text(project, "index")
+    assert "Shout (Linux): **failed**" in text(project, "index")
 
 
 def test_a_changed_file(project: Path, report: Report, build: Build) -> None:
@@ -79,7 +80,7 @@ def test_a_damaged_file(project: Path, report: Report, build: Build) -> None:
     assert f"WARNING: {path} says nothing on this site: it is not XML" in printed
     assert "run nox -s tests again or delete it" in printed
     assert "build/results/a.xml: it is not XML" in text(project, "results")
-    assert "Echo & Co: **not run**" in text(project, "index")
+    assert "Echo and Company (everywhere): **not run**" in text(project, "index")
     assert "**Passed" not in text(project, "cheatsheet/tcp")
     path.unlink()
     build()
@@ -123,6 +124,29 @@ def test_grid_of_two_servers(project: Path, report: Report, build: Build) -> Non
     assert "| It echoes | **passed** | **\N{EN DASH}** |" in page
     assert "| It ends | **passed** | **passed** |" in page
     assert "TLS" in page
+
+
+def test_the_sheet_at_a_glance(project: Path, report: Report, build: Build) -> None:
+    """The front page counts the verdicts, and shows the pages in the order it says."""
+    report("a.xml", {}, {"outcome": "failed", "snippet": "shout_trial"})
+    index = project / "docs" / "index.rst"
+    content = index.read_text(encoding="utf-8")
+    ordered = content.replace("at-a-glance::\n", "at-a-glance::\n   :pages: udp tcp\n")
+    index.write_text(ordered, encoding="utf-8")
+    sections = project / "docs" / "sections.toml"
+    listed = sections.read_text(encoding="utf-8").replace("to_come = true\n", "")
+    sections.write_text(listed, encoding="utf-8")
+    listing = ".. literalinclude:: ../../snippets/whisper_trial.py\n"
+    page = f":orphan:\n\nUDP\n===\n\nWhisper\n-------\n\n{listing}"
+    (project / "docs" / "cheatsheet" / "udp.rst").write_text(page, encoding="utf-8")
+    snippet = project / "snippets" / "whisper_trial.py"
+    snippet.write_text('"""Whisper."""\n', encoding="utf-8")
+    build()
+    shown = text(project, "index")
+    counts = "3 sections: 1 passed in part, 1 failed, 1 not run"
+    place = "CPython 3.13.0, Linux 6.1, OpenSSL 3.0, 2026-11-21"
+    assert f"{counts} ({place})." in shown
+    assert shown.index("Whisper (everywhere)") < shown.index("Shout (Linux)")
 
 
 def test_failures_of_other_tests(project: Path, report: Report, build: Build) -> None:
@@ -187,11 +211,11 @@ def test_only_what_shows_results_is_read_again(
     build()
     path = report("a.xml", {"snippet": "shout_trial"})
     assert "0 added, 3 changed, 0 removed" in build()
-    assert "Shout: **passed in part**" in text(project, "index")
+    assert "Shout (Linux): **passed in part**" in text(project, "index")
     assert "**Passed in part**: 1 case" in text(project, "cheatsheet/tcp")
     path.unlink()
     assert "0 added, 3 changed, 0 removed" in build()
-    assert "Shout: **not run**" in text(project, "index")
+    assert "Shout (Linux): **not run**" in text(project, "index")
 
 
 def test_equal_results_change_nothing(report: Report, build: Build) -> None:
@@ -224,7 +248,7 @@ def test_results_come_and_go_with_a_snippet(
     path = project / "snippets" / "echo_trial.py"
     path.write_text('"""Echo, differently."""\n', encoding="utf-8")
     build()
-    assert "Echo & Co: **not run**" in text(project, "index")
+    assert "Echo and Company (everywhere): **not run**" in text(project, "index")
     assert "has changed since" in text(project, "cheatsheet/tcp")
 
 
