@@ -255,3 +255,20 @@ def live(session: nox.Session) -> None:
         *("sphinx-autobuild", "--host", "127.0.0.1", "--watch", "snippets"),
         *("docs", "build/live", *session.posargs),
     )
+
+
+@nox.session(python=False, default=False)
+def site(session: nox.Session) -> None:
+    """Put the built site to a browser and to checkers (npm, Chromium, Java)."""
+    wanted = {"npm": "npm", "java": "default-jre-headless", "chromium": "chromium"}
+    for program, package in wanted.items():
+        if not shutil.which(program):
+            session.error(f"{program} is missing: install it (Debian: {package})")
+    if not (SITE / "index.html").exists():
+        session.error("there is no site to check: run nox -s docs tests first")
+    checks = Path("build/checks")
+    shutil.copytree(Path("docs/_checks"), checks, dirs_exist_ok=True)
+    with session.chdir(checks):
+        session.run("npm", "ci", "--ignore-scripts", "--no-audit", external=True)
+    for check in sorted(checks.glob("*.test.mjs")):
+        session.run("node", "--test", str(check), external=True)
