@@ -80,26 +80,22 @@ def install(session: nox.Session, group: str) -> None:
     session.install(f"--group={group}")
 
 
-def build_site(session: nox.Session, sphinx_build: str) -> None:
-    """Build the site and print its address."""
-    session.run(
-        sphinx_build,
-        *("-n", "-W", "--keep-going", "-b", "html", "docs", str(SITE)),
-        external=True,
-    )
+def build_site(session: nox.Session, python: str) -> None:
+    """Build the site in all its formats and print its address."""
+    session.run(python, "docs/build.py", str(SITE), external=True)
     print(f"\n{(SITE / 'index.html').resolve().as_uri()}", flush=True)
 
 
-def docs_program(session: nox.Session) -> Path:
-    """Return where the session ``docs`` has its sphinx-build."""
-    return session.cache_dir.parent / "docs" / "bin" / "sphinx-build"
+def docs_python(session: nox.Session) -> Path:
+    """Return the Python that the session ``docs`` builds with."""
+    return session.cache_dir.parent / "docs" / "bin" / "python"
 
 
 @nox.session(python=NEWEST)
 def docs(session: nox.Session) -> None:
-    """Build the site in build/html, with the newest Python at hand."""
+    """Build the site and its other formats in build/html, with the newest Python."""
     install(session, "docs")
-    build_site(session, "sphinx-build")
+    build_site(session, "python")
 
 
 @nox.session(python=AT_HAND)
@@ -109,7 +105,7 @@ def tests(session: nox.Session) -> None:
     if session.posargs:  # a part of the tests, say: not for the site to show
         session.run("python", "-m", "pytest", *session.posargs)
         return
-    if docs_program(session).exists() and SITE.exists():
+    if docs_python(session).exists() and SITE.exists():
         session.notify("refresh")  # runs after all tests, also if they fail
     results = RESULTS / f"cpython-{session.python}-{sys.platform}.xml"
     results.unlink(missing_ok=True)  # never show an earlier run's for this one's
@@ -151,7 +147,7 @@ for _version in MISSING:
 @nox.session(python=False, default=False)
 def refresh(session: nox.Session) -> None:
     """Bring newer test results into a site that is there (``tests`` asks for it)."""
-    build_site(session, str(docs_program(session)))
+    build_site(session, str(docs_python(session)))
 
 
 @nox.session(python=NEWEST, default=False)

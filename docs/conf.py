@@ -1,6 +1,5 @@
 """How Sphinx builds the site: ``nox -s docs``."""
 
-import builtins
 import os
 import sys
 import tomllib
@@ -19,6 +18,7 @@ needs_sphinx = "9.0"
 
 extensions = [
     "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     # the site's own, in _ext/
@@ -28,11 +28,13 @@ extensions = [
     *("overview", "names", "which"),
     "reference",
     "consoles",
+    "formats",
     "grid_filter",
     "measurements",
     "mended",
+    "navigation",
 ]
-exclude_patterns = ["_checks", "_ext"]
+exclude_patterns = ["_checks", "_ext", "_inventory"]
 nitpicky = True
 highlight_language = "python"
 
@@ -40,18 +42,37 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"show-inheritance": False}
 toc_object_entries = False  # the sections are enough in the table of contents
-# What is Python's own cannot be linked: there is no inventory of it, offline.
-python_names = "|".join([*sys.stdlib_module_names, *dir(builtins)])
-nitpick_ignore_regex = [("py:.*", rf"({python_names})(\..*)?")]
+
+# Where CPython's documentation has each name: a file of ours, so without a network.
+intersphinx_mapping = {"python": ("https://docs.python.org/3", "_inventory/python.inv")}
+nitpick_ignore = [("py:class", "socket.AddressFamily")]  # not in that documentation
 
 html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", ("print.css", {"media": "print"})]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_show_copyright = False
 html_theme_options = {"navigation_with_keys": False}
+
+# docs/build.py makes these from the same pages.
+singlehtml_sidebars = {  # furo's, but for the search, which is the browser's there
+    "**": [
+        "sidebar/scroll-start.html",
+        "sidebar/brand.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
+epub_basename = "python-socket-cheat-sheet"
+epub_title = project
+epub_author = epub_publisher = "The authors of the Python socket cheat sheet"
+epub_copyright = "under the MIT licence"
+epub_description = metadata["description"]
+epub_identifier = epub_uid = "python-socket-cheat-sheet"
+epub_show_urls = "no"  # after each link: the reader can follow it
+epub_exclude_files = ["formats.xhtml"]
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

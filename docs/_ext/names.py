@@ -22,6 +22,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
@@ -340,8 +341,18 @@ def link_to_library(name: str) -> nodes.Element:
     if name.partition(".")[0] not in sys.stdlib_module_names:
         return literal
     return addnodes.pending_xref(
-        "", literal, refdomain="py", reftype="obj", reftarget=name
+        "", literal, refdomain="py", reftype="obj", reftarget=name, in_index=True
     )
+
+
+def leave_plain(
+    _app: Sphinx,
+    _env: BuildEnvironment,
+    node: addnodes.pending_xref,
+    contnode: nodes.TextElement,
+) -> nodes.TextElement | None:
+    """Show a name of the index without a link where Python's documentation has none."""
+    return contnode if node.get("in_index") else None
 
 
 def users_of(sections: list[Section]) -> nodes.paragraph:
@@ -361,4 +372,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive."""
     app.setup_extension("sheet")
     app.add_directive("name-index", NameIndex)
+    app.connect("missing-reference", leave_plain, priority=900)  # after intersphinx
     return {"parallel_read_safe": True, "parallel_write_safe": True}

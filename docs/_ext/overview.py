@@ -217,7 +217,7 @@ def name_of(section: Section) -> addnodes.pending_xref:
     link = sheet.link_to_section(section)
     name = nodes.literal(classes=["xref"])
     for part in section.snippet.replace("_", "_ ").split(" "):
-        name += [nodes.Text(part), nodes.raw("", "<wbr>", format="html")]
+        name += [nodes.Text(part), nodes.raw("", "<wbr/>", format="html")]
     link.children.clear()
     link += name
     return link

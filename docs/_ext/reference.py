@@ -1,6 +1,8 @@
-"""The directive ``snippet-reference``: autodoc of every snippet, in the sheet's order.
+"""The directive ``snippet-reference``: autodoc of the snippets, in the sheet's order.
 
-A new section thereby gets its reference by its row in docs/sections.toml.
+A new section thereby gets its reference by its row in docs/sections.toml. With the
+name of a chapter it shows the snippets of that chapter: a page for each of them is
+quicker to build than one for all, since it is read again for each change of a snippet.
 """
 
 from docutils import nodes
@@ -16,6 +18,8 @@ from sections import Section
 class SnippetReference(SphinxDirective):
     """A section for each snippet: where it is shown, and its docstrings."""
 
+    optional_arguments = 1
+
     def run(self) -> list[nodes.Node]:
         """Return the sections."""
         current = sheet.of(self.env)
@@ -23,7 +27,8 @@ class SnippetReference(SphinxDirective):
         return [
             self.section(section)
             for section in current.written
-            if (current.root / "snippets" / f"{section.snippet}.py").is_file()
+            if section.page in (self.arguments or [section.page])
+            and (current.root / "snippets" / f"{section.snippet}.py").is_file()
         ]
 
     def section(self, section: Section) -> nodes.section:
