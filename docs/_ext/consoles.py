@@ -1,4 +1,4 @@
-"""Warns of each console block of the site that no test runs.
+"""Warns of each console block of the site that no test runs; groups the others.
 
 The tests find the console blocks by reading the pages as text (support.pages); the
 reader sees what Sphinx makes of the pages. Here the two are compared, so that no block
@@ -21,6 +21,8 @@ from support.pages import PROMPT, PageError, parse
 
 # The names that Pygments has for the sessions of shells.
 CONSOLES = {"console", "shell-session", "doscon", "pwsh-session", "ps1con", "tcshcon"}
+
+NARROW = 44  # characters of a line that half of a page's width has room for
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,38 @@ def check_consoles(app: Sphinx, doctree: nodes.document) -> None:
         )
 
 
+def put_side_by_side(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
+    """Group narrow consoles that follow each other, for the style sheet to place."""
+    if app.builder.format != "html":
+        return
+    for first in list(doctree.findall(is_named_console)):
+        parent = first.parent
+        if "consoles" in parent.get("classes", ()):
+            continue  # it is in the group of one before it
+        start = end = parent.index(first)
+        while end < len(parent) and is_named_console(parent[end]):
+            end += 1
+        lines = [
+            line for node in parent[start:end] for line in node.astext().split("\n")
+        ]
+        if end - start > 1 and max(map(len, lines)) <= NARROW:
+            group = nodes.container(classes=["consoles"])
+            group += parent[start:end]
+            parent[start:end] = [group]
+
+
+def is_named_console(node: nodes.Node) -> bool:
+    """Tell whether *node* is a console block with its caption."""
+    return (
+        isinstance(node, nodes.container)
+        and bool(node.get("literal_block"))
+        and any(
+            isinstance(child, nodes.literal_block) and child.get("language") in CONSOLES
+            for child in node
+        )
+    )
+
+
 def consoles(doctree: nodes.document, language: str) -> list[nodes.literal_block]:
     """Return the blocks that look like a console; *language* is that of all others."""
     found = []
@@ -67,6 +101,7 @@ def lines_run(path: Path) -> list[tuple[str, ...]]:
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Check each page when it is read."""
+    """Check each page when it is read, and group its consoles when it is written."""
     app.connect("doctree-read", check_consoles)
+    app.connect("doctree-resolved", put_side_by_side)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

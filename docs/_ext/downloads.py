@@ -1,4 +1,8 @@
-"""Serves each snippet that a page shows as snippets/NAME.py, and links to it."""
+"""Serves each snippet that a page shows and its tests, and links to them.
+
+They are in the site as they are in the project: snippets/NAME.py, and
+snippets/tests/test_NAME.py.
+"""
 
 import shutil
 from pathlib import Path
@@ -11,16 +15,18 @@ from sphinx.util.typing import ExtensionMetadata
 
 import sheet
 
-SOURCE_OF = "source-of"  # the attribute of a link that waits for its address
+SOURCE_OF = "source-of"  # the attributes of links that wait for their address
+TESTS_OF = "tests-of"
 
 
 def links(snippet: str) -> list[nodes.Node]:
-    """Return the links to the file and to its source; the builder gives addresses."""
+    """Return the links to file, source and tests; the builder gives addresses."""
     file = f"snippets/{snippet}.py"
     download = addnodes.download_reference("", "", reftarget=file)
     download += [nodes.Text("Download "), nodes.literal("", f"{snippet}.py")]
     source = nodes.reference("", "Source", **{SOURCE_OF: snippet}, refuri="")
-    return [download, nodes.Text(" "), source]
+    tests = nodes.reference("", "Tests", **{TESTS_OF: snippet}, refuri="")
+    return [download, nodes.Text(" "), source, nodes.Text(" "), tests]
 
 
 def add_addresses(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -44,20 +50,30 @@ def add_addresses(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             )
         else:  # viewcode has no page to link to
             source.parent.remove(source)
+    for tests in list(doctree.findall(nodes.reference)):
+        if TESTS_OF not in tests:
+            continue
+        path = f"tests/test_{tests[TESTS_OF]}.py"
+        if app.config.snippets_at:
+            tests["refuri"] = f"{app.config.snippets_at}/{path}"
+        elif in_html:
+            tests["internal"] = True
+            tests["refuri"] = relative_uri(page, f"snippets/{path}")
+        else:
+            tests.parent.remove(tests)
 
 
 def copy_files(app: Sphinx, exception: Exception | None) -> None:
     """Copy the snippets that the pages show into the site."""
     if exception or app.builder.format != "html":
         return
-    target = Path(app.outdir) / "snippets"
-    target.mkdir(exist_ok=True)
+    root, site = sheet.of(app.env).root, Path(app.outdir)
+    (site / "snippets" / "tests").mkdir(parents=True, exist_ok=True)
     for metadata in app.env.metadata.values():
         for snippet in metadata.get(sheet.SNIPPETS, {}):
-            shutil.copyfile(
-                sheet.of(app.env).root / "snippets" / f"{snippet}.py",
-                target / f"{snippet}.py",
-            )
+            for name in (f"{snippet}.py", f"tests/test_{snippet}.py"):
+                if (root / "snippets" / name).exists():
+                    shutil.copyfile(root / "snippets" / name, site / "snippets" / name)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -157,7 +157,7 @@ def drop_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if not is_file(address) or target in pages:
             continue
         offered = isinstance(link, addnodes.download_reference)
-        if offered or downloads.SOURCE_OF in link:
+        if offered or downloads.SOURCE_OF in link or downloads.TESTS_OF in link:
             link.parent.remove(link)
         else:
             link.replace_self(link.children)

@@ -62,7 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def copy(project: Path) -> None:
     """Copy what a build needs."""
-    leave_out = shutil.ignore_patterns("__pycache__", "contracts", "broken", "test_*")
+    leave_out = shutil.ignore_patterns("__pycache__", "contracts", "broken")
     for name in NEEDED:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, project / name, ignore=leave_out)
@@ -382,7 +382,9 @@ def test_the_reference_leads_to_pythons_documentation(site: Path) -> None:
 
 def test_a_changed_snippet_changes_the_book(project: Path, build: Build) -> None:
     """A page that the site's build has read again is written again for the EPUB."""
-    extensions = "sphinx.ext.viewcode,status,overview,names,which,reference,mended,formats"
+    extensions = (
+        "sphinx.ext.viewcode,status,overview,names,which,reference,mended,formats"
+    )
     settings = ("epub_copyright=none", "version=1", f"extensions={extensions}")
     options = [word for setting in settings for word in ("-D", setting)]
     build("html", *options)

@@ -373,3 +373,38 @@ def test_a_wrong_list(project: Path, build: Build) -> None:
     (project / "docs" / "sections.toml").write_text("[[section", encoding="utf-8")
     assert "sections.toml: " in build()
     assert not (project / "build" / "text" / "index.txt").exists()
+
+
+CONSOLE = ".. code-block:: console\n   :caption: {}\n\n   $ {}\n\n"
+
+
+@pytest.mark.parametrize(
+    ("commands", "expected"),
+    [
+        (["true", "true"], 1),
+        (["true", "true " + 44 * "x"], 0),  # too wide for half of the page
+        (["true"], 0),
+    ],
+)
+def test_consoles_side_by_side(
+    project: Path, build: Build, commands: list[str], expected: int
+) -> None:
+    """Consoles that follow each other and are narrow enough make a group."""
+    page = project / "docs" / "cheatsheet" / "tcp.rst"
+    blocks = [CONSOLE.format(f"shell {n}", c) for n, c in enumerate(commands)]
+    both = page.read_text(encoding="utf-8") + "\n" + "".join(blocks)
+    page.write_text(both, encoding="utf-8")
+    build("html", "-D", "extensions=status,overview,names,which,reference,consoles")
+    assert expected == html(project, "cheatsheet/tcp").count('class="consoles')
+
+
+def test_tests_of_a_snippet_are_linked(project: Path, build: Build) -> None:
+    """The tests of a snippet are in the site as they are in the project."""
+    tests = project / "snippets" / "tests" / "test_echo_trial.py"
+    tests.parent.mkdir()
+    tests.write_text("def test_echo(): pass\n", encoding="utf-8")
+    build("html")
+    link = 'href="../snippets/tests/test_echo_trial.py"'
+    assert link in html(project, "cheatsheet/tcp")
+    served = project / "build" / "html" / "snippets" / "tests" / tests.name
+    assert tests.read_bytes() == served.read_bytes()
