@@ -127,7 +127,7 @@ def read_password(path: Path) -> bytes:
     with path.open("rb") as file:
         password = file.readline(1_024).removesuffix(b"\n")
         if not password or os.fstat(file.fileno()).st_mode & 0o077:
-            raise OSError(f"{path} needs mode 0600 and a line, as of openssl rand -hex")
+            raise OSError(f"{str(path)!r} needs mode 0600 and a line, a random one")
     return password
 
 
@@ -145,7 +145,7 @@ def main() -> None:
         sys.stdout.buffer.write(work(password, sys.stdin.buffer.read()))
         sys.stdout.buffer.flush()
     except KeyboardInterrupt:
-        pass
+        sys.exit(128 + signal.SIGINT)  # quietly, but not all of it is done
     except (OSError, ValueError) as error:
         sys.exit(f"cannot {args.action}: {error}")
 

@@ -12,7 +12,8 @@ af_alg_aes_gcm.InvalidTagError: wrong key, or not what was encrypted
 Associated data is authenticated but not encrypted, and not part of the result: the
 other side has it already. ``ALG_SET_AEAD_AUTHSIZE`` is the length of the tag, in the
 place of the option's length and before ``accept``; with less than 16 the kernel checks
-only so many bytes of the tag. A message is what the socket's buffer holds at a time.
+only so many bytes of the tag. A message, with associated data and tag, is at most what
+the socket's buffers hold in whole pages: 212,992 bytes by default with those of 4 KiB.
 
 Two messages by one key and one nonce give away both, and let anybody forge others.
 Random nonces do for 2**32 messages by one key.
@@ -23,6 +24,7 @@ Sources: NIST SP 800-38D, RFC 5116, https://docs.kernel.org/crypto/userspace-if.
 import argparse
 import errno
 import os
+import resource
 import signal
 import socket
 import sys
@@ -58,6 +60,13 @@ def create_operation(key: bytes) -> socket.socket:
     return op
 
 
+def room_of(op: socket.socket) -> int:
+    """Return how many bytes *op* takes, or gives, at a time: whole pages only."""
+    buffers = (socket.SO_SNDBUF, socket.SO_RCVBUF)
+    room = min(op.getsockopt(socket.SOL_SOCKET, buffer) for buffer in buffers)
+    return room - room % resource.getpagesize()
+
+
 def crypt(
     encrypts: bool, key: bytes, nonce: bytes, data: bytes, associated: bytes
 ) -> bytes:
@@ -68,14 +77,16 @@ def crypt(
     if len(nonce) != NONCE:
         raise ValueError(f"a nonce has {NONCE} bytes, not {len(nonce)}")
     with create_operation(key) as op:
-        room = op.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        room = room_of(op)
         longest = len(associated) + max(len(data), size)
         if longest > room:
             raise ValueError(f"{longest:,} bytes are more than one message: {room:,}")
         direction = socket.ALG_OP_ENCRYPT if encrypts else socket.ALG_OP_DECRYPT
-        op.sendmsg_afalg(
+        sent = op.sendmsg_afalg(
             [associated, data], op=direction, iv=nonce, assoclen=len(associated)
         )
+        if sent != len(associated) + len(data):  # of a part no tag would be right
+            raise OSError(f"the kernel took only {sent:,} bytes")
         # For fewer bytes the kernel would take the message to be shorter. And recv(0)
         # does not call it, so that nothing would be verified.
         expected = len(associated) + size
@@ -112,7 +123,7 @@ def read_key(path: Path) -> bytes:
     with path.open("rb") as file:
         key = file.read(33)
         if len(key) != 32 or os.fstat(file.fileno()).st_mode & 0o077:
-            raise OSError(f"{path} needs mode 0600 and 32 bytes, as of openssl rand")
+            raise OSError(f"{str(path)!r} needs mode 0600 and 32 random bytes")
     return key
 
 
@@ -121,22 +132,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("action", choices=["encrypt", "decrypt"])
     parser.add_argument("key_file", type=Path, help="32 random bytes")
-    parser.add_argument("--associated", default="", metavar="TEXT")
+    parser.add_argument("--associated", type=os.fsencode, default=b"", metavar="TEXT")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # "| head" ends it quietly
-    associated = os.fsencode(args.associated)
     try:
         key, data = read_key(args.key_file), sys.stdin.buffer.read()
         if args.action == "encrypt":
             nonce = os.urandom(NONCE)  # a new one for each message
-            result = nonce + encrypt(key, nonce, data, associated)
+            result = nonce + encrypt(key, nonce, data, args.associated)
         else:
-            result = decrypt(key, data[:NONCE], data[NONCE:], associated)
+            result = decrypt(key, data[:NONCE], data[NONCE:], args.associated)
         sys.stdout.buffer.write(result)
         sys.stdout.buffer.flush()
     except KeyboardInterrupt:
-        pass
+        sys.exit(128 + signal.SIGINT)  # quietly, but not all of it is done
     except (OSError, ValueError, InvalidTagError) as error:
         sys.exit(f"cannot {args.action}: {error}")
 

@@ -10,8 +10,10 @@ A file is 23 random bytes, then its records; what is random gives it a key of it
 HMAC-SHA256 of them by the key in the key file. Each record is as the class AESGCM of
 the package ``cryptography`` has it: ciphertext and tag, without associated data.
 
-The target gets its name when all of it is right. Who looks at it sees how long the
-source is, to the byte. One program at a time should write a target.
+The target gets its name when all of it is right: a new file of mode 0600, whatever the
+mode of an old one. A symbolic link stays, and the file that it leads to is replaced.
+Who looks at what is encrypted sees how long the source is, to the byte. A process that
+is killed, so that it cannot tidy up, leaves a file ``.part-*`` behind.
 
 Sources: Hoang, Reyhanitabar, Rogaway and Vizár, "Online Authenticated-Encryption and
 its Nonce-Reuse Misuse-Resistance" (https://eprint.iacr.org/2015/189), NIST SP 800-38D,
@@ -24,8 +26,8 @@ import hmac
 import os
 import signal
 import socket
+import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,8 +86,9 @@ def crypt(encrypts: bool, key: bytes, header: bytes, fd: int) -> Iterator[bytes]
             nonce = header[:7] + number.to_bytes(4) + is_last.to_bytes()
             flags = socket.MSG_MORE if size else 0  # more follows, by sendfile
             op.sendmsg_afalg(op=direction, iv=nonce, assoclen=0, flags=flags)
-            if size and os.sendfile(op.fileno(), fd, start, size) != size:
-                raise OSError("it became shorter meanwhile")
+            sent = os.sendfile(op.fileno(), fd, start, size) if size else 0
+            if sent != size:
+                raise OSError(f"the kernel took only {sent:,} of {size:,} bytes of it")
             yield receive(op, size + more)
     if os.pread(fd, 1, end):  # it grew, or is one of those in /proc
         raise OSError(f"it has more than the {end:,} bytes that it seemed to have")
@@ -106,17 +109,40 @@ def decrypt(key: bytes, source: int) -> Iterator[bytes]:
 
     Raises InvalidFileError after any number of records, and OSError as ``encrypt``.
     """
-    header = os.pread(source, HEADER, 0)
-    yield from crypt(False, key, header, source)
+    yield from crypt(False, key, os.pread(source, HEADER, 0), source)
+
+
+def place(path: str) -> Path:
+    """Return where a file *path* is to be: of a symbolic link, where it leads.
+
+    Raises OSError where something else is, such as a folder, a device or a FIFO.
+    """
+    if path.endswith("/") or (Path(path).exists() and not Path(path).is_file()):
+        raise OSError("the target is no regular file")
+    return Path(os.path.realpath(path))
+
+
+def opener(path: str, flags: int) -> int:
+    """Open without waiting for a FIFO's writer; what is new is for its owner only."""
+    return os.open(path, flags | os.O_NONBLOCK, 0o600)
 
 
 def write(target: Path, parts: Iterator[bytes]) -> None:
-    """Write *parts* to a new file that gets the name *target* when all is there."""
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        new = Path(folder) / "new"
-        with new.open("wb") as file:
+    """Write *parts* to a new file that gets the name *target* when all is there.
+
+    Only its owner may read it. Raises OSError.
+    """
+    partial = target.with_name(f".part-{os.urandom(8).hex()}")
+    try:
+        with open(partial, "xb", opener=opener) as file:
             file.writelines(parts)
-        new.replace(target)
+        partial.replace(target)
+    except OSError as error:
+        if error.filename == str(partial):  # a name that means nothing to the user
+            error.filename = str(target)
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_key(path: Path) -> bytes:
@@ -124,7 +150,7 @@ def read_key(path: Path) -> bytes:
     with path.open("rb") as file:
         key = file.read(33)
         if len(key) != 32 or os.fstat(file.fileno()).st_mode & 0o077:
-            raise OSError(f"{path} needs mode 0600 and 32 bytes, as of openssl rand")
+            raise OSError(f"{str(path)!r} needs mode 0600 and 32 random bytes")
     return key
 
 
@@ -133,17 +159,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("action", choices=["encrypt", "decrypt"])
     for name in ("key_file", "source", "target"):
-        parser.add_argument(name, type=Path)
+        parser.add_argument(name)
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     work = encrypt if args.action == "encrypt" else decrypt
     try:
-        with args.source.open("rb") as source:
-            write(args.target, work(read_key(args.key_file), source.fileno()))
+        target = place(args.target)
+        with open(args.source, "rb", opener=opener) as source:
+            if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+                raise OSError("the source is no regular file")
+            write(target, work(read_key(Path(args.key_file)), source.fileno()))
     except KeyboardInterrupt:
-        pass
+        sys.exit(128 + signal.SIGINT)  # quietly, but there is no new target
     except (OSError, InvalidFileError) as error:
-        sys.exit(f"cannot {args.action} {args.source}: {error}")
+        sys.exit(f"cannot {args.action} {args.source!r} to {args.target!r}: {error}")
 
 
 if __name__ == "__main__":

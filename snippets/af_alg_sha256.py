@@ -47,27 +47,35 @@ def sha256(data: bytes) -> bytes:
         return op.recv(SIZE)  # ends the message
 
 
+def send(op: socket.socket, file: BinaryIO, most: int) -> int:
+    """Send up to *most* bytes of *file* in chunks; return how many there were."""
+    done = 0
+    while done < most and (chunk := file.read(min(most - done, CHUNK))):
+        op.sendall(chunk, socket.MSG_MORE)
+        done += len(chunk)
+    return done
+
+
 def sha256_file(file: BinaryIO) -> bytes:
     """Return the digest of all that is in *file*, from its beginning.
 
     The kernel reads it by one call of ``sendfile``, whose end is that of the message.
-    What is too long for one call goes ahead in chunks, and so does all that has no
-    size, such as a pipe or a file of ``/proc``. A file that grows meanwhile is hashed
-    up to the size that it had. Raises OSError where it shrinks or cannot be read, and
-    without AF_ALG.
+    What is too long for one call goes ahead in chunks. So does all that has no size,
+    such as a pipe or a file of ``/proc``, and all that has less than its size, such as
+    a file of ``/sys``. A file that grows meanwhile is hashed up to the size that it
+    had. Raises OSError where it shrinks or cannot be read, and without AF_ALG.
     """
-    size = os.fstat(file.fileno()).st_size
-    ahead = size - ONE_CALL if size else sys.maxsize
-    offset = 0
-    with create_operation() as op:
-        while ahead > 0 and (chunk := file.read(min(ahead, CHUNK))):
-            op.sendall(chunk, socket.MSG_MORE)
-            offset += len(chunk)
-            ahead -= len(chunk)
-        if offset < size:
-            offset += os.sendfile(op.fileno(), file.fileno(), offset, size - offset)
-        if offset < size:
-            raise OSError(f"it shrank from {size:,} to {offset:,} bytes meanwhile")
+    fd = file.fileno()
+    if size := os.fstat(fd).st_size:
+        with create_operation() as op:
+            offset = send(op, file, size - ONE_CALL)
+            if offset + os.sendfile(op.fileno(), fd, offset, size - offset) == size:
+                return op.recv(SIZE)
+        if (now := os.fstat(fd).st_size) != size:
+            raise OSError(f"its size was {size:,} bytes, and is {now:,} now")
+        file.seek(0)
+    with create_operation() as op:  # a new one: that short sendfile ended a message
+        send(op, file, sys.maxsize)
         return op.recv(SIZE)
 
 
@@ -88,7 +96,7 @@ def main() -> None:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
     except KeyboardInterrupt:
-        pass
+        sys.exit(128 + signal.SIGINT)  # quietly, but not all are hashed
     except OSError as error:
         sys.exit(f"cannot hash {name!r}: {error}")
 

@@ -118,8 +118,8 @@ def test_a_password_that_others_read_or_that_is_none(
     path = af_alg.key_file(tmp_path, content)
     path.chmod(mode)
     ended = CHECKS.main("encrypt", str(path))
-    expected = f"cannot encrypt: {path} needs mode 0600 and a line, as of openssl rand"
-    assert (1, "", f"{expected} -hex\n") == (ended.status, ended.stdout, ended.stderr)
+    expected = f"cannot encrypt: {str(path)!r} needs mode 0600 and a line, a random one"
+    assert (1, "", f"{expected}\n") == (ended.status, ended.stdout, ended.stderr)
 
 
 def test_a_missing_password_file_is_one_line(tmp_path: Path) -> None:
@@ -127,6 +127,15 @@ def test_a_missing_password_file_is_one_line(tmp_path: Path) -> None:
     ended = CHECKS.main("encrypt", str(tmp_path / "gone"))
     assert (1, 1) == (ended.status, ended.stderr.count("\n"))
     assert str(tmp_path / "gone") in ended.stderr
+
+
+def test_a_name_cannot_make_a_line_of_its_own(tmp_path: Path) -> None:
+    """A password file with a newline in its name is one line nevertheless."""
+    path = tmp_path / "a\nb"
+    path.touch(0o600)
+    ended = CHECKS.main("encrypt", str(path))
+    assert (1, 1) == (ended.status, ended.stderr.count("\n"))
+    assert repr(str(path)) in ended.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["encrypt"], ["sign", "file"]], ids=str)

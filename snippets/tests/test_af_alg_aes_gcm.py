@@ -1,6 +1,7 @@
 """af_alg_aes_gcm: what the kernel does with lengths, and messages from end to end."""
 
 import errno
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,48 @@ def test_more_than_a_message_is_one_line(key: str) -> None:
     assert (1, "", expected) == (ended.status, ended.stdout, ended.stderr)
 
 
+def with_buffer(monkeypatch: pytest.MonkeyPatch, name: int, size: int) -> None:
+    """Let the buffer *name* of each socket for a calculation have *size* bytes."""
+    create = af_alg_aes_gcm.create_operation
+
+    def smaller(key: bytes) -> socket.socket:
+        op = create(key)
+        op.setsockopt(socket.SOL_SOCKET, name, size // 2)
+        assert size == op.getsockopt(socket.SOL_SOCKET, name)
+        return op
+
+    monkeypatch.setattr(af_alg_aes_gcm, "create_operation", smaller)
+
+
+@pytest.mark.af_alg
+@pytest.mark.parametrize("name", [socket.SO_SNDBUF, socket.SO_RCVBUF], ids=str)
+def test_a_buffer_that_is_no_whole_number_of_pages(
+    name: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 212,000 bytes whole pages count: what fits is decrypted, more is refused."""
+    with_buffer(monkeypatch, name, 212_000)
+    room = 212_000 - 212_000 % resource.getpagesize()
+    plain = af_alg.pattern(room - 16 + 1)
+    with pytest.raises(ValueError, match=f"more than one message: {room:,}$"):
+        af_alg_aes_gcm.encrypt(KEY, NONCE, plain, b"")
+    sealed = af_alg_aes_gcm.encrypt(KEY, NONCE, plain[1:], b"")
+    assert plain[1:] == af_alg_aes_gcm.decrypt(KEY, NONCE, sealed, b"")
+    with pytest.raises(ValueError, match="more than one message"):
+        af_alg_aes_gcm.decrypt(KEY, NONCE, sealed + b"x", b"")
+
+
+@pytest.mark.af_alg
+def test_what_the_kernel_does_not_take_is_no_forgery(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A message that is cut on its way in raises OSError, not InvalidTagError."""
+    sealed = af_alg_aes_gcm.encrypt(KEY, NONCE, bytes(50_000), b"")
+    with_buffer(monkeypatch, socket.SO_SNDBUF, 32_768)
+    monkeypatch.setattr(af_alg_aes_gcm, "room_of", lambda _: 1_000_000)
+    with pytest.raises(OSError, match="the kernel took only 32,768 bytes"):
+        af_alg_aes_gcm.decrypt(KEY, NONCE, sealed, b"")
+
+
 @pytest.mark.parametrize("size", [0, 11, 12, 27])
 def test_what_is_shorter_than_nonce_and_tag_is_refused(size: int, key: str) -> None:
     """Less than 28 bytes are no message; the kernel is not even asked."""
@@ -175,8 +218,8 @@ def test_a_key_that_others_read_or_that_is_none(
     path = af_alg.key_file(tmp_path, content)
     path.chmod(mode)
     ended = CHECKS.main("encrypt", str(path))
-    expected = f"cannot encrypt: {path} needs mode 0600 and 32 bytes, as of openssl"
-    assert (1, "", f"{expected} rand\n") == (ended.status, ended.stdout, ended.stderr)
+    expected = f"cannot encrypt: {str(path)!r} needs mode 0600 and 32 random bytes"
+    assert (1, "", f"{expected}\n") == (ended.status, ended.stdout, ended.stderr)
 
 
 @pytest.mark.parametrize("arguments", [[], ["encrypt"], ["sign", "file"]], ids=str)

@@ -1,6 +1,7 @@
 """af_alg_benchmark: what it measures and says, on sides that are not AF_ALG."""
 
 import re
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -135,6 +136,21 @@ def test_an_emulated_kernel_is_told(
     text = f"processor\t: 0\nvendor_id\t: {vendor}\n"
     monkeypatch.setattr(Path, "read_text", lambda _: text)
     assert expected == af_alg_benchmark.remark()
+
+
+def test_the_docstring_says_what_is_recognised() -> None:
+    """The reader is told that other emulators are not."""
+    assert "on others, such as QEMU" in str(af_alg_benchmark.__doc__)
+
+
+@pytest.mark.af_alg
+def test_a_buffer_that_is_too_small_is_told() -> None:
+    """Where the kernel does not take all of a message, that is what the error says."""
+    with af_alg_benchmark.create_operation(bytes(32)) as op:
+        sealed = af_alg_benchmark.encrypt(op, bytes(12), bytes(65_536))
+        op.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768 // 2)
+        with pytest.raises(OSError, match=r"took only 32,768 of 65,552 bytes"):
+            af_alg_benchmark.decrypt(op, bytes(12), sealed)
 
 
 @pytest.mark.af_alg

@@ -63,6 +63,29 @@ def test_a_file_without_a_size_is_read_to_its_end() -> None:
 
 
 @pytest.mark.af_alg
+def test_a_file_with_less_than_its_size_is_read_to_its_end() -> None:
+    """A file of /sys has a page for its size and is hashed as sha256sum does."""
+    path = Path("/sys/class/net/lo/mtu")
+    if not path.exists():
+        pytest.skip(f"there is no {path}")
+    content = path.read_bytes()
+    assert len(content) < path.stat().st_size
+    assert hashlib.sha256(content).digest() == hashed(path)
+
+
+@pytest.mark.af_alg
+def test_a_short_sendfile_of_a_file_that_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where sendfile sends less and the size is as it was, all is read in chunks."""
+    path = tmp_path / "file"
+    path.write_bytes(af_alg.pattern(100_000))
+    sendfile = os.sendfile
+    monkeypatch.setattr(os, "sendfile", lambda out, fd, at, _: sendfile(out, fd, at, 9))
+    assert hashlib.sha256(af_alg.pattern(100_000)).digest() == hashed(path)
+
+
+@pytest.mark.af_alg
 def test_a_pipe_is_read_to_its_end() -> None:
     """A pipe has no size, and cannot be sent from at an offset."""
     reader, writer = os.pipe()
@@ -114,14 +137,14 @@ def test_what_cannot_be_read_is_one_line(name: str, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C while a file is read ends main() without a word."""
+    """Ctrl-C while a file is read ends main() without a word, and with 130."""
 
     def interrupted(_: object) -> bytes:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(af_alg_sha256, "sha256_file", interrupted)
     ended = CHECKS.main(sys.executable)
-    assert (0, "", "") == (ended.status, ended.stdout, ended.stderr)
+    assert (130, "", "") == (ended.status, ended.stdout, ended.stderr)
 
 
 def test_wrong_usage() -> None:

@@ -243,7 +243,7 @@ class AfAlgContract:
             check(set(), left, "files that are left")
 
     def test_signals(self) -> None:
-        """Ctrl-C or SIGTERM ends it quietly, and nothing is left behind."""
+        """Ctrl-C or SIGTERM ends it quietly with status 130, and nothing is left."""
 
         def interrupted(*_: object) -> None:
             handler = signal.getsignal(signal.SIGTERM)
@@ -257,7 +257,7 @@ class AfAlgContract:
         ):
             ended = self.main(*self.arguments(Path(folder)))
             left = {path.name for path in Path(folder).iterdir()} - {"key", "file"}
-        check(Ended(0, "", ""), ended, "exit status and output")
+        check(Ended(130, "", ""), ended, "exit status and output")
         check(set(), left, "files that are left")
 
 
@@ -597,14 +597,16 @@ class FileContract(AfAlgContract):
             whole = sealed.read_bytes()
             sealed.write_bytes(whole[:-1])
             ended = self.main("decrypt", str(key), str(sealed), str(target))
-            said = f"cannot decrypt {sealed}: "
+            said = f"cannot decrypt {str(sealed)!r} to {str(target)!r}: "
             check((1, True), (ended.status, ended.stderr.startswith(said)), "refusing")
-            check(b"old", target.read_bytes(), "the old target")
+            old = target.exists() and target.read_bytes()
+            check(b"old", old, "the old target")
             check(files, {path.name for path in folder.iterdir()}, "files")
             sealed.write_bytes(whole)
             ended = self.main("decrypt", str(key), str(sealed), str(target))
             check(Ended(0, "", ""), ended, "decrypting")
             check(True, target.read_bytes() == source.read_bytes(), "the new target")
+            check(0o600, target.stat().st_mode & 0o777, "the mode of the target")
             check(files, {path.name for path in folder.iterdir()}, "files")
 
     @pytest.mark.af_alg

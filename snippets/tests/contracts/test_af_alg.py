@@ -59,10 +59,10 @@ FAULTS = [
         "what it says|not one line",
     ),
     Fault(
-        "leaves-a-target",
+        "leaves-a-part",
         "af_alg_aes_gcm_sendfile",
-        'new = Path(folder) / "new"',
-        "new = target",
+        "partial.unlink(missing_ok=True)",
+        "pass",
         "without_af_alg",
         "files that are left",
     ),
@@ -77,10 +77,21 @@ FAULTS = [
     Fault(
         "shows-ctrl-c",
         "af_alg_benchmark",
-        "    except KeyboardInterrupt:\n        pass\n",
-        "",
+        "    except KeyboardInterrupt:\n        sys.exit(128 + signal.SIGINT)",
+        "    except ZeroDivisionError:\n        pass",
         "signals",
         "KeyboardInterrupt left main",
+    ),
+    *(
+        Fault(
+            "ends-as-if-done",
+            snippet,
+            "sys.exit(128 + signal.SIGINT)",
+            "pass",
+            "signals",
+            "exit status and output: .*status=0",
+        )
+        for snippet in KINDS
     ),
     Fault(
         "hashes-more",
@@ -93,18 +104,20 @@ FAULTS = [
     Fault(
         "several-calls-of-sendfile",
         "af_alg_sha256",
-        "        if offset < size:\n            offset += os.sendfile("
-        "op.fileno(), file.fileno(), offset, size - offset)\n",
-        "        while offset < size:\n            offset += os.sendfile("
-        "op.fileno(), file.fileno(), offset, min(65_536, size - offset))\n",
+        "            if offset + os.sendfile(op.fileno(), fd, offset, size - offset)"
+        " == size:\n",
+        "            while offset < size:\n"
+        "                step = min(65_536, size - offset)\n"
+        "                offset += os.sendfile(op.fileno(), fd, offset, step)\n"
+        "            if offset == size:\n",
         "sizes",
         "the digest of 65,537 bytes",
     ),
     Fault(
         "takes-what-is-left",
         "af_alg_sha256",
-        "if offset < size:\n            raise",
-        "if offset > size:\n            raise",
+        "if (now := os.fstat(fd).st_size) != size:",
+        "if (now := os.fstat(fd).st_size) > size:",
         "shrinks",
         "a digest of what is left",
     ),
@@ -231,18 +244,26 @@ FAULTS = [
         "records in another order|doubled|left out",
     ),
     Fault(
-        "writes-in-place",
+        "removes-the-old-one",
         "af_alg_aes_gcm_sendfile",
-        'new = Path(folder) / "new"',
-        "new = target",
+        "        with open(partial, ",
+        "        target.unlink(missing_ok=True)\n        with open(partial, ",
         "target",
         "the old target",
     ),
     Fault(
+        "for-all-to-read",
+        "af_alg_aes_gcm_sendfile",
+        "flags | os.O_NONBLOCK, 0o600)",
+        "flags | os.O_NONBLOCK, 0o640)",
+        "target",
+        "the mode of the target",
+    ),
+    Fault(
         "stops-early",
         "af_alg_aes_gcm_sendfile",
-        'raise OSError("it became shorter meanwhile")',
-        "return",
+        "            if sent != size:\n",
+        "            if sent != size:\n                return\n",
         "shrinks",
         "bytes are made of it",
     ),
@@ -257,8 +278,8 @@ FAULTS = [
     Fault(
         "another-nonce",
         "af_alg_benchmark",
-        "op=socket.ALG_OP_ENCRYPT, iv=nonce",
-        "op=socket.ALG_OP_ENCRYPT, iv=bytes(12)",
+        "send(op, socket.ALG_OP_ENCRYPT, nonce, plaintext)",
+        "send(op, socket.ALG_OP_ENCRYPT, bytes(12), plaintext)",
         "vectors",
         "key ",
     ),
