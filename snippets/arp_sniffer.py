@@ -35,7 +35,7 @@ TAG = struct.Struct("!HH")  # VLAN (its lower 12 bits), type of what follows
 ARP = struct.Struct("!HHBBH6s4s6s4s")
 ETHERNET_AND_IPV4 = [1, 0x0800, 6, 4]  # kinds and lengths of the addresses
 OPERATIONS = {1: "request", 2: "reply"}
-ETH_P_ARP = 0x0806  # <linux/if_ether.h>; Python has this name since 3.12
+ETH_P_ARP = 0x0806  # <linux/if_ether.h>; Python: ETHERTYPE_ARP, since 3.12
 VLAN_TAGS = (0x8100, 0x88A8)
 # Every program that such a copy runs may sniff.
 DENIED = "CAP_NET_RAW is missing: use sudo, or setcap cap_net_raw+ep COPY-OF-PYTHON"
@@ -121,8 +121,8 @@ def main() -> None:
     parser.add_argument("--interface", help="such as eth0, default: all of them")
     parser.add_argument("--count", type=int, help="messages, default: until Ctrl-C")
     args = parser.parse_args()
-    if args.count is not None and args.count < 1:
-        parser.error("--count must be at least 1")
+    if args.count is not None and not 1 <= args.count <= sys.maxsize:
+        parser.error(f"--count must be at least 1 and at most {sys.maxsize}")
     if not hasattr(socket, "AF_PACKET"):
         sys.exit("cannot sniff here: only Linux has packet sockets")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does

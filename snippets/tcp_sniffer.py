@@ -151,8 +151,8 @@ def main() -> None:
     parser.add_argument("--interface", help="such as eth0, default: all of them")
     parser.add_argument("--count", type=int, help="segments, default: until Ctrl-C")
     args = parser.parse_args()
-    if args.count is not None and args.count < 1:
-        parser.error("--count must be at least 1")
+    if args.count is not None and not 1 <= args.count <= sys.maxsize:
+        parser.error(f"--count must be at least 1 and at most {sys.maxsize}")
     if not hasattr(socket, "AF_PACKET"):
         sys.exit("cannot sniff here: only Linux has packet sockets")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does

@@ -58,7 +58,8 @@ def test_the_context_allows_what_is_sound(
     assert ssl.TLSVersion.TLSv1_2 == context.minimum_version
     for option in (ssl.OP_NO_COMPRESSION, ssl.OP_NO_RENEGOTIATION):
         assert option in context.options
-    assert not context.options & getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+    if module in SEQUENTIAL:  # which say who was cut short
+        assert not context.options & getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     for suite in context.get_ciphers():
         assert re.match("TLS_|ECDHE-", suite["name"])
         assert re.search("GCM|CHACHA20|CCM", suite["name"])

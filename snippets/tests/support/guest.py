@@ -11,6 +11,7 @@ Source: https://docs.kernel.org/virt/uml/user_mode_linux_howto_v2.html
 """
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -32,6 +33,7 @@ NAMES = (
     *("sha256_generic", "ecb", "cbc", "ctr", "ghash-generic", "gcm"),
 )
 MEMORY = 512  # MiB that the guest has, taken from a file in a temporary folder
+NAMEABLE = re.compile(r"[!-~]+")  # what the kernel's command line takes as one word
 SHOWN = 40  # lines of the console that are shown of a guest that came to grief
 
 
@@ -60,10 +62,12 @@ def run(
         raise GuestError(str(missing()))
     with tempfile.TemporaryDirectory(prefix="guest-") as folder:
         job = Path(folder)
-        furnish(job, argv, cwd, environment)
+        if not NAMEABLE.fullmatch(folder):
+            raise GuestError(f"the guest cannot be told of {folder!r}: set TMPDIR")
+        furnish(job, argv, cwd, environment, deadline)
         console = boot(program, job, deadline)
         status, output = job / "status", job / "output"
-        if not status.exists():
+        if not (status.exists() and status.read_text().strip().isdecimal()):
             said = output.read_text(errors="replace") if output.exists() else ""
             lines = (console + said).splitlines()[-SHOWN:]
             why = "\n".join(["the guest came to no end of its own:", *lines])
@@ -83,7 +87,11 @@ def is_here() -> bool:
 
 
 def furnish(
-    job: Path, argv: Sequence[str], cwd: Path, environment: Mapping[str, str]
+    job: Path,
+    argv: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str],
+    deadline: float,
 ) -> None:
     """Write what ``guest.sh`` reads into the folder *job*."""
     settings = {
@@ -91,6 +99,7 @@ def furnish(
         "loader": str(HERE / "guest_modules.py"),
         "modules": str(MODULES),
         "names": " ".join(NAMES),
+        "deadline": f"{deadline + 5:g}",
     }
     lines = [f"{name}={shlex.quote(text)}" for name, text in settings.items()]
     (job / "settings").write_text("\n".join(lines) + "\n")
@@ -101,7 +110,8 @@ def furnish(
         if name.isidentifier()
     ]
     command = [*exports, f"cd {shlex.quote(str(cwd))}", shlex.join(argv)]
-    (job / "command").write_text("\n".join(command) + "\n")
+    # What is no UTF-8 in them is kept as it is.
+    (job / "command").write_bytes(os.fsencode("\n".join(command) + "\n"))
     shutil.copy(HERE / "guest.sh", job / "init")
     (job / "init").chmod(0o755)
 
@@ -142,6 +152,9 @@ def memory_folder() -> str:
     """Return a folder with room for the guest's memory: in memory, or on a disk."""
     shared = Path("/dev/shm")  # noqa: S108
     needed = (MEMORY + 64) * 1024 * 1024
-    if shared.is_dir() and shutil.disk_usage(shared).free > needed:
-        return str(shared)
+    if shared.is_dir():
+        here = os.statvfs(shared)
+        has_room = here.f_bavail * here.f_frsize > needed
+        if has_room and not here.f_flag & os.ST_NOEXEC:
+            return str(shared)
     return tempfile.gettempdir()

@@ -3,7 +3,7 @@
 # its output and exit status, and switches the guest off.
 #
 # The kernel's command line names the folder $job; guest.py has put in it the files
-# "settings" (python, modules, names) and "command". The guest sees the machine's
+# "settings" (python, modules, names, ...) and "command". The guest sees the machine's
 # files (hostfs), with the rights of the user who started it.
 . "$job/settings"
 export PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -15,6 +15,9 @@ mount -t tmpfs tmpfs /dev/shm
 mount -t devpts devpts /dev/pts
 ln -s /proc/self/fd /dev/fd
 ip link set lo up
+
+# Who started the guest ends it in time, unless that was killed.
+(sleep "$deadline" && echo o >/proc/sysrq-trigger) &
 
 {
     # shellcheck disable=SC2086 # names are words

@@ -127,6 +127,8 @@ class Elsewhere:
         """Return the guest's reports by test, and what is wrong if there are none."""
         path, deadline = Path(os.environ[ANSWER]), time.monotonic() + DEADLINE + 10
         while not path.exists():
+            if self.process is not None and self.process.poll():
+                return {}, f"on_guest.py ended with exit status {self.process.poll()}"
             if time.monotonic() > deadline:
                 return {}, f"no answer from the guest within {DEADLINE + 10:g} s"
             time.sleep(0.05)

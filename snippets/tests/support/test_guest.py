@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,53 @@ def test_a_missing_guest_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         guest.run(["true"], cwd=ROOT, environment={}, deadline=1)
     assert "nox -s deps (Debian package user-mode-linux)" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A temporary folder with a blank in its name is refused in one line."""
+    (tmp_path / "a b").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a b"))
+    monkeypatch.setattr(guest, "PROGRAM", "true")
+    with pytest.raises(guest.GuestError, match="set TMPDIR"):
+        guest.run(["true"], cwd=ROOT, environment={}, deadline=1)
+
+
+def test_a_guest_without_a_status_came_to_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends the guest early, a full disk for one, is told as such."""
+    fake = tmp_path / guest.PROGRAM
+    fake.write_text('#!/bin/sh\n: >"$HOME/status"\necho last words\n')
+    fake.chmod(0o755)
+    monkeypatch.setattr(requirements, "PATH", str(tmp_path))
+    with pytest.raises(guest.GuestError, match=r"(?s)no end.*last words"):
+        guest.run(["true"], cwd=ROOT, environment={}, deadline=SOON)
+
+
+def test_what_is_no_utf_8_is_passed_on(tmp_path: Path) -> None:
+    """Names and variables may be any bytes."""
+    odd = os.fsdecode(b"\xff")
+    guest.furnish(tmp_path, ["echo", odd], ROOT, {"WORD": odd}, 1)
+    assert 2 == (tmp_path / "command").read_bytes().count(b"\xff")
+
+
+def test_memory_is_not_taken_where_nothing_may_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where /dev/shm is noexec, or too small, it is a file in a temporary folder."""
+    for room, flags, is_taken in ((10**6, 0, True), (1, 0, False), (10**6, 8, False)):
+        here = SimpleNamespace(f_bavail=room, f_frsize=4_096, f_flag=flags)
+        monkeypatch.setattr(os, "statvfs", lambda _, here=here: here)
+        assert is_taken == (guest.memory_folder() == "/dev/shm")  # noqa: S108
+
+
+def test_a_stand_in_that_ends_is_noticed(inner: Inner) -> None:
+    """Where what waits for the guest ends without an answer, nobody waits for it."""
+    result = inner(change="sys.exit(7)")
+    assert {"failed": 3} == result.parseoutcomes()
+    result.stdout.fnmatch_lines(["*on_guest.py ended with exit status 7*"])
 
 
 def test_modules_come_after_what_they_need(tmp_path: Path) -> None:
