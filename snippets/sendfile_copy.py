@@ -16,8 +16,8 @@ A target that is there is replaced, whatever its mode; a symbolic link stays, an
 file that it leads to is replaced.
 
 A source that grows meanwhile is copied up to the end that it has when the copy gets
-there. One that shrinks to less than was copied is refused. Bytes that are overwritten
-meanwhile may be copied as they were or as they are.
+there. One that is shorter at the end than what was copied is refused. Bytes that are
+overwritten meanwhile may be copied as they were or as they are.
 
 The permission bits are kept (not set-user-ID and the like). Owner, times, extended
 attributes and ACLs are not, and holes become zeros. Nothing waits for the disk (fsync),
@@ -54,22 +54,22 @@ def place(path: str) -> Path:
     """
     target = Path(os.path.realpath(path))
     if path.endswith("/") or (target.exists() and not target.is_file()):
-        raise OSError(f"{path} is no regular file")
+        raise OSError(f"{path!r} is no regular file")
     return target
 
 
 @contextlib.contextmanager
-def replacing(path: str, mode: int) -> Iterator[BinaryIO]:
+def replacing(path: str) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of *path* at the end of a ``with`` block.
 
-    It has *mode*, less the umask. Where the block is left by an exception, Ctrl-C
-    included, the new file is removed and *path* is as it was. Raises OSError.
+    Nobody else may read it before it is given a mode. Where the block is left by an
+    exception, Ctrl-C included, it is removed and *path* is as it was. Raises OSError.
     """
     target = place(path)
     partial = target.with_name(f".part-{os.urandom(8).hex()}")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(os.open(partial, flags, mode), "wb") as new:
+        with os.fdopen(os.open(partial, flags, 0o600), "wb") as new:
             yield new
         partial.replace(target)  # at once: nobody ever finds half a file there
     except OSError as error:
@@ -115,15 +115,15 @@ def copy(source: str, target: str, tell: Callable[[int, int], None]) -> int:
     with open(source, "rb", opener=opener) as old:
         before = os.fstat(old.fileno())
         if not stat.S_ISREG(before.st_mode):
-            raise OSError(f"{source} is no regular file")
+            raise OSError(f"{source!r} is no regular file")
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(before, Path(target).stat()):
-                raise OSError(f"{source} and {target} are the same file")
-        with replacing(target, 0o600) as new:  # for nobody else until it has its mode
+                raise OSError(f"{source!r} and {target!r} are the same file")
+        with replacing(target) as new:
             size = before.st_size
             done = move(old.fileno(), new.fileno(), lambda done: tell(done, size))
             if os.fstat(old.fileno()).st_size < min(size, done):
-                raise OSError(f"{source} has shrunk while it was copied")
+                raise OSError(f"{source!r} has shrunk while it was copied")
             os.fchmod(new.fileno(), before.st_mode & 0o777)
     return done
 
@@ -132,7 +132,8 @@ class Progress:
     """Says on a terminal how far a copy is, after two seconds and then each second."""
 
     def __init__(self) -> None:
-        self.due = time.monotonic() + 2 if sys.stderr.isatty() else float("inf")
+        shown = sys.stderr is not None and sys.stderr.isatty()  # None after 2>&-
+        self.due = time.monotonic() + 2 if shown else float("inf")
         self.end = ""  # what ends the line, once there is one
 
     def tell(self, done: int, size: int) -> None:
@@ -145,21 +146,24 @@ class Progress:
 
 
 def main() -> None:
-    """Copy what the command line names; Ctrl-C and SIGTERM leave nothing behind."""
+    """Copy what the command line names; what ends it midway leaves nothing behind."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("source")
     parser.add_argument("target", help="a file, replaced if it is there; no folder")
     args = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(signum, signal.default_int_handler)  # ends as Ctrl-C does
     progress = Progress()
     try:
         copy(args.source, args.target, progress.tell)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)  # quietly, but there is no copy
     except OSError as error:
-        sys.exit(f"cannot copy {args.source} to {args.target}: {error}")
+        sys.exit(f"cannot copy {args.source!r} to {args.target!r}: {error}")
     finally:
-        print(end=progress.end, file=sys.stderr)
+        if progress.end:
+            print(file=sys.stderr)
 
 
 if __name__ == "__main__":

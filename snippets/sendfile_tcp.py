@@ -1,7 +1,7 @@
 """Send a file over TCP by ``socket.sendfile``: the kernel moves it from file to socket.
 
 ``--receive`` waits for a sender and stores what it sends, ``--send`` sends, and both
-together do both, with a child process as the sender:
+together do both, with a thread as the sender:
 
     python sendfile_tcp.py --receive copy
     python sendfile_tcp.py --send original
@@ -10,7 +10,12 @@ together do both, with a child process as the sender:
 The end of a TCP stream looks the same whether the sender has sent everything or has
 been killed. So the number of bytes goes first: less is refused, and the file takes its
 name once it is complete. And what ``sendfile`` has sent may not have arrived, so the
-sender is content only once the receiver says that the file is stored.
+sender is content only once the receiver says that the file is stored. A receiver that
+has stored it and cannot say so ends with exit status 3.
+
+A file that is there keeps its permission bits, but not its owner; a new one gets those
+that the umask leaves, and until it is complete nobody else may read it. A process that
+is killed, so that it cannot tidy up, leaves a file ``.part-*`` behind.
 
 A file with content but no size, as many in ``/proc``, is refused. Whoever reaches the
 port may send, nothing is encrypted, and nothing but TCP's own checksum guards the
@@ -23,64 +28,86 @@ https://docs.python.org/3/library/socket.html#socket.socket.sendfile
 
 import argparse
 import contextlib
-import multiprocessing
 import os
 import signal
 import socket
-import stat
-import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
-SIZE = struct.Struct("!Q")  # goes first: the number of bytes, as eight bytes
+SIZE = 8  # bytes that go first: the number of bytes of the file, big-endian
 STORED = b"\x06"  # goes back at the end (ASCII: acknowledge)
 CHUNK = 262_144  # bytes that the receiver writes at a time
 TIMEOUT = 60.0  # seconds without progress until the other side counts as gone
-FORK = multiprocessing.get_context("fork")  # the child has our sockets and files
-NOT_TO_BLAME = 2  # exit status of a child whose receiver has left, and knows why
+UNTOLD = 3  # exit status where the file is stored and the sender does not know
 
 
-def place(path: str) -> Path:
-    """Return where a file *path* is to be: of a symbolic link, where it leads.
-
-    Raises OSError where something else is: a folder, or a device.
-    """
-    target = Path(os.path.realpath(path))
-    if path.endswith("/") or (target.exists() and not target.is_file()):
-        raise OSError(f"{path} is no regular file")
-    return target
+def say(line: str) -> None:
+    """Print *line* at once. Ends the program, with a line, where that cannot be."""
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            sys.stdout.close()  # or Python tries once more at its end
+        sys.exit(f"cannot write {line!r} to stdout: {error}")
 
 
 @contextlib.contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
-    """Open the file *path*. Raises OSError where it has no size to send first."""
+def replacing(path: str) -> Iterator[BinaryIO]:
+    """Open a new file that takes the place of *path* at the end of a ``with`` block.
 
-    def opener(path: str, flags: int) -> int:
-        return os.open(path, flags | os.O_NONBLOCK)  # no waiting for a FIFO's writer
+    Nobody else may read it before. Where the block is left by an exception, Ctrl-C
+    included, it is removed and *path* is as it was. Raises OSError.
+    """
+    target = Path(os.path.realpath(path))  # of a symbolic link, where it leads
+    if path.endswith("/") or (target.exists() and not target.is_file()):
+        raise OSError(f"{path!r} is no regular file")
+    umask = os.umask(0o077)  # there is no way to read it without setting it
+    os.umask(umask)
+    partial = target.with_name(f".part-{os.urandom(8).hex()}")
+    try:
+        partial.touch(0o600, exist_ok=False)
+        with partial.open("wb") as new:
+            yield new
+            old = target.stat().st_mode & 0o777 if target.exists() else None
+            os.fchmod(new.fileno(), 0o666 & ~umask if old is None else old)
+        partial.replace(target)  # at once: nobody ever finds half a file there
+    except OSError as error:
+        if error.filename == str(partial):  # a name that means nothing to the user
+            error.filename = path
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
 
-    with open(path, "rb", opener=opener) as file:
-        info = os.fstat(file.fileno())
-        if not stat.S_ISREG(info.st_mode) or (not info.st_size and file.peek(1)):
-            raise OSError(f"{path} is no regular file with a size: send a copy of it")
-        yield file
+
+def opened(path: str) -> BinaryIO:
+    """Return the file *path*, open. Raises OSError where it has no size to send."""
+    file = Path(path)
+    size = file.stat().st_size  # first: to open a FIFO would wait for its writer
+    if not file.is_file() or (size == 0 and file.read_bytes()):
+        raise OSError(f"{path!r} is no regular file with a size: send a copy of it")
+    return file.open("rb")
 
 
 def send(conn: socket.socket, file: BinaryIO) -> int:
-    """Send *file* and wait until it is stored; return its number of bytes.
+    """Send *file*, wait until it is stored, close *conn*; return the number of bytes.
 
     ``socket.sendfile`` takes a socket that blocks or has a time-out, and goes on until
     all is sent; where the kernel cannot do it, it reads and sends. Raises EOFError or
-    OSError where the receiver leaves before, OSError where the file has shrunk.
+    OSError where the receiver leaves before, OSError where the file has less than the
+    size that it was said to have.
     """
-    size = os.fstat(file.fileno()).st_size
-    conn.sendall(SIZE.pack(size))
-    sent = conn.sendfile(file, count=size) if size else 0
-    if sent < size:
-        raise OSError(f"the file has shrunk to {sent} of {size} bytes")
-    if conn.recv(1) != STORED:
-        raise EOFError("the receiver has left before the file was stored")
+    with conn:
+        size = os.fstat(file.fileno()).st_size
+        conn.sendall(size.to_bytes(SIZE, "big"))
+        sent = conn.sendfile(file, count=size) if size else 0
+        if sent < size:
+            told = f"only {sent} of the {size} bytes that it was said to have"
+            raise OSError(f"the file had {told}")
+        if conn.recv(1) != STORED:
+            raise EOFError("the receiver has left before the file was stored")
     return size
 
 
@@ -93,104 +120,67 @@ def fill(buffer: memoryview, conn: socket.socket) -> None:
         buffer = buffer[count:]
 
 
-def receive(conn: socket.socket, path: str) -> int:
-    """Store what is sent as *path*, say so, and return the number of bytes.
+def receive(connect: Callable[[], socket.socket], path: str) -> int:
+    """Store what is sent as *path*, say so to the sender, return the number of bytes.
 
-    The bytes go to a new file in the same folder, which takes its name at the end.
-    Raises EOFError or OSError, and leaves *path* as it was, where that fails.
+    Where *path* can be no file, *connect* is not called; the connection that it returns
+    is closed at the end. Raises EOFError or OSError, and leaves *path* as it was, where
+    the file cannot be stored. Where it is stored and the sender cannot be told, this
+    says so and ends the program with ``UNTOLD``.
     """
-    target = place(path)
-    partial = target.with_name(f".part-{os.urandom(8).hex()}")
     buffer = memoryview(bytearray(CHUNK))
-    try:
-        with partial.open("xb") as file:
-            fill(buffer[: SIZE.size], conn)
-            (size,) = SIZE.unpack(buffer[: SIZE.size])
+    with contextlib.ExitStack() as stack:
+        with replacing(path) as new:
+            conn = stack.enter_context(connect())
+            fill(buffer[:SIZE], conn)
+            size = int.from_bytes(buffer[:SIZE], "big")
             for left in range(size, 0, -CHUNK):
                 fill(buffer[:left], conn)
-                file.write(buffer[:left])
-        partial.replace(target)  # at once: nobody ever finds half a file there
-    finally:
-        partial.unlink(missing_ok=True)
-    conn.sendall(STORED)
-    return int(size)
+                new.write(buffer[:left])
+        try:
+            conn.sendall(STORED)
+        except OSError as error:
+            print(f"stored, but the sender does not know: {error}", file=sys.stderr)
+            sys.exit(UNTOLD)
+    return size
 
 
-def create_listener(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on *host* and *port*.
+def accepted(host: str, port: int) -> socket.socket:
+    """Wait for a sender and return the connection.
 
     Raises OSError, for one where the port is in use, and UnicodeError where *host*
     cannot be a host name.
     """
-    address = socket.getaddrinfo(host, port, socket.AF_INET)[0][4]
-    return socket.create_server(address)
-
-
-def connected_pair(host: str, port: int) -> tuple[socket.socket, socket.socket]:
-    """Return the two ends of a new connection, the one that has connected first.
-
-    Nobody waits for anybody: the kernel completes a connection to a socket that
-    listens, whether or not ``accept`` has been called. Raises as ``create_listener``.
-    """
-    with create_listener(host, port) as listener:
-        near = socket.create_connection(listener.getsockname(), TIMEOUT)
-        while True:
-            far, peer = listener.accept()
-            if peer == near.getsockname():
-                far.settimeout(TIMEOUT)
-                return near, far
-            far.close()  # somebody else was quicker
-
-
-def child(conn: socket.socket, others: socket.socket, file: BinaryIO) -> None:
-    """Send *file*; say what goes wrong, other than that the parent has left."""
-    others.close()  # while any copy of it is open, it has not left
-    try:
-        print(f"sent {send(conn, file)} bytes")
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
-    except (EOFError, ConnectionError):
-        sys.exit(NOT_TO_BLAME)
-    except OSError as error:
-        sys.exit(f"cannot transfer the file: {error}")
-
-
-def send_and_receive(source: str, target: str, host: str, port: int) -> None:
-    """Receive as *target* what a child process sends of *source*."""
-    with opened(source) as file:
-        place(target)
-        near, far = connected_pair(host, port)
-        sender = FORK.Process(target=child, args=(near, far, file))
-        with far:
-            try:
-                with near:
-                    sender.start()
-                size = receive(far, target)
-            except (EOFError, ConnectionError):
-                sender.join()
-                if sender.exitcode == 1:  # it has said why
-                    sys.exit(1)
-                raise
-            finally:
-                far.close()  # if the child still sends, it ends now
-                if sender.pid is not None:
-                    sender.join()  # or it would stay a zombie
-    print(f"received {size} bytes")
-
-
-def receive_from(path: str, host: str, port: int) -> None:
-    """Wait for one sender and store what it sends as *path*."""
-    place(path)  # no sender need come to find that wrong
-    with create_listener(host, port) as listener:
-        print("listening on {}:{}".format(*listener.getsockname()), flush=True)
+    with socket.create_server((host, port)) as listener:
+        say("listening on {}:{}".format(*listener.getsockname()))
         conn, _ = listener.accept()
-    with conn:
-        conn.settimeout(TIMEOUT)
-        print(f"received {receive(conn, path)} bytes")
+    conn.settimeout(TIMEOUT)
+    return conn
+
+
+def send_and_receive(source: str, target: str, host: str, port: int) -> int:
+    """Receive as *target* what a thread sends of *source*. Raises as those two do.
+
+    Neither waits for the other: the kernel completes a connection to a socket that
+    listens, whether or not ``accept`` has been called.
+    """
+    with opened(source) as file, ThreadPoolExecutor() as pool:
+        with socket.create_server((host, port)) as listener:
+            near = socket.create_connection(listener.getsockname(), TIMEOUT)
+            far, peer = listener.accept()
+        with far:  # closed before the pool waits for the thread, which ends then
+            if peer != near.getsockname():
+                near.close()
+                raise OSError("somebody else has connected first: try again")
+            far.settimeout(TIMEOUT)
+            sender = pool.submit(send, near, file)
+            with contextlib.suppress(EOFError):
+                return receive(lambda: far, target)
+            return sender.result()  # raises: it has left too early, and knows why
 
 
 def main() -> None:
-    """Do what the command line says; Ctrl-C and SIGTERM leave nothing behind."""
+    """Do what the command line says; what ends it midway leaves nothing behind."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--send", metavar="FILE")
     parser.add_argument("--receive", metavar="FILE", help="replaced if it is there")
@@ -201,21 +191,23 @@ def main() -> None:
         parser.error("say --send FILE, --receive FILE or both")
     if not 0 <= args.port <= 65_535:
         parser.error("--port must be between 0 and 65535")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(signum, signal.default_int_handler)  # ends as Ctrl-C does
+    where = (args.host, args.port)
     try:
         if args.receive is None:
-            address = (args.host, args.port)
-            with (
-                opened(args.send) as file,
-                socket.create_connection(address, TIMEOUT) as conn,
-            ):
-                print(f"sent {send(conn, file)} bytes")
+            with opened(args.send) as file:
+                size = send(socket.create_connection(where, TIMEOUT), file)
+            say(f"sent {size} bytes")
         elif args.send is None:
-            receive_from(args.receive, args.host, args.port)
+            size = receive(lambda: accepted(*where), args.receive)
+            say(f"received {size} bytes")
         else:
-            send_and_receive(args.send, args.receive, args.host, args.port)
+            size = send_and_receive(args.send, args.receive, *where)
+            say(f"sent {size} bytes\nreceived {size} bytes")
     except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)  # quietly, but nothing was stored
+        sys.exit(128 + signal.SIGINT)  # quietly: there is half a file nowhere
     except (BrokenPipeError, ConnectionResetError) as error:
         sys.exit(f"the other side has left: {error}")
     except (EOFError, OSError, UnicodeError) as error:

@@ -14,12 +14,21 @@ from pathlib import Path
 import pytest
 
 import sendfile_copy
+from support import server
 from support.sandbox import Sandbox, SandboxError
 from support.server import SNIPPETS, environment, interruptible_children, run
 
-DEADLINE = 10.0  # seconds for any one process
+DEADLINE = 25.0  # seconds for any one process, which must start under load, too
 KIB = 1024
 BYTES = bytes(range(256))  # all of them, and no two alike next to each other
+
+
+@pytest.fixture(autouse=True)
+def hang_ups() -> Iterator[None]:
+    """Let SIGHUP be as it is in a terminal, also where the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
@@ -301,8 +310,9 @@ def test_a_file_is_not_copied_to_itself(original: Path, kind: str) -> None:
     else:
         beside = original.parent / "." / ".." / original.parent.name / "original"
         target = original if kind == "name" else beside
-    line = f"cannot copy {original} to {target}: {original} and {target} are the same"
-    assert f"{line} file" == main(str(original), str(target))
+    a, b = repr(str(original)), repr(str(target))
+    line = f"cannot copy {a} to {b}: {a} and {b} are the same file"
+    assert line == main(str(original), str(target))
     assert BYTES * KIB == original.read_bytes()
 
 
@@ -312,13 +322,13 @@ def test_a_file_is_not_copied_to_itself(original: Path, kind: str) -> None:
         ("missing", "copy", "No such file or directory: '{source}'"),
         ("", "copy", "No such file or directory: ''"),
         ("folder", "copy", "Is a directory: '{source}'"),
-        ("fifo", "copy", "{source} is no regular file"),
-        ("/dev/zero", "copy", "{source} is no regular file"),
-        ("original", "folder", "{target} is no regular file"),
-        ("original", "", " is no regular file"),
-        ("original", "copy/", "{target}/ is no regular file"),
-        ("original", "fifo", "{target} is no regular file"),
-        ("original", "/dev/null", "{target} is no regular file"),
+        ("fifo", "copy", "'{source}' is no regular file"),
+        ("/dev/zero", "copy", "'{source}' is no regular file"),
+        ("original", "folder", "'{target}' is no regular file"),
+        ("original", "", "'' is no regular file"),
+        ("original", "copy/", "'{target}/' is no regular file"),
+        ("original", "fifo", "'{target}' is no regular file"),
+        ("original", "/dev/null", "'{target}' is no regular file"),
         ("original", "missing/copy", "No such file or directory: '{target}'"),
         ("original", "original/copy", "Not a directory: '{target}'"),
     ],
@@ -337,7 +347,7 @@ def test_what_cannot_be_copied_is_one_line(
     if target.endswith("/"):
         paths[1] += "/"
     said = str(main(*paths))
-    assert said.startswith(f"cannot copy {paths[0]} to {paths[1]}: ")
+    assert said.startswith(f"cannot copy {paths[0]!r} to {paths[1]!r}: ")
     named = {"source": paths[0], "target": paths[1].removesuffix("/")}
     assert said.endswith(why.format(**named))
     assert 1 == len(said.splitlines())
@@ -349,7 +359,7 @@ def test_what_cannot_be_copied_is_one_line(
 def test_a_folder_that_nobody_may_write_to(original: Path) -> None:
     """Where no file can be made, the line names the target, not a temporary file."""
     said = str(main(str(original), "/sys/copy"))
-    assert said.startswith(f"cannot copy {original} to /sys/copy: [Errno ")
+    assert said.startswith(f"cannot copy {str(original)!r} to '/sys/copy': [Errno ")
     assert said.endswith(": '/sys/copy'")
 
 
@@ -369,7 +379,7 @@ def test_a_full_disk_is_one_line() -> None:
         pytest.skip(str(error))
     assert (0, "1\ncopy\nold\n") == (done.returncode, done.stdout)
     why = "[Errno 28] No space left on device"
-    assert f"cannot copy original to full/copy: {why}\n" == done.stderr
+    assert f"cannot copy 'original' to 'full/copy': {why}\n" == done.stderr
 
 
 @pytest.mark.linux
@@ -398,7 +408,7 @@ def test_memory_stays_flat(folder: Path) -> None:
     assert peaks[1] < peaks[0] + 2 * KIB
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_nothing_behind(original: Path, signum: signal.Signals) -> None:
     """A signal in the midst of a copy ends it quietly, and the old target stays."""
     target = original.with_name("copy")
@@ -430,6 +440,67 @@ def test_a_signal_leaves_nothing_behind(original: Path, signum: signal.Signals) 
     assert b"old" == target.read_bytes()
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a command that is run more time to start and end."""
+    monkeypatch.setattr(server, "ENDS_WITHIN", DEADLINE)
+
+
+def test_nohup_has_its_way(original: Path) -> None:
+    """Where SIGHUP is ignored at the start, it does not end the copy."""
+    lines = [
+        "import os, signal, sys",
+        "import sendfile_copy as m",
+        "copy = m.copy",
+        "def hung_up(*arguments):",
+        "    os.kill(os.getpid(), signal.SIGHUP)",
+        "    return copy(*arguments)",
+        "m.copy = hung_up",
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)",
+        f"sys.argv = ['changed.py', {str(original)!r}, {str(original) + '.copy'!r}]",
+        "m.main()",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(lines)],
+        cwd=SNIPPETS,
+        env=environment(),
+        capture_output=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    assert (0, b"", b"") == (done.returncode, done.stdout, done.stderr)
+    assert original.read_bytes() == Path(f"{original}.copy").read_bytes()
+
+
+def test_without_stderr_it_copies(original: Path) -> None:
+    """Where standard error is closed, the copy is made, and that is no fault."""
+    target = original.with_name("copy")
+    line = server.command("sendfile_copy", str(original), str(target))
+    shell = ["sh", "-c", '"$@" 2>&-', "sh", *line]
+    done = subprocess.run(
+        shell, check=False, capture_output=True, env=environment(), timeout=DEADLINE
+    )
+    assert (0, b"", b"") == (done.returncode, done.stdout, done.stderr)
+    assert original.read_bytes() == target.read_bytes()
+
+
+def test_a_name_with_a_line_feed_is_still_one_line(original: Path) -> None:
+    """What a terminal would act on is shown as an escape."""
+    source = original.with_name("a\nb\x1b[31m")
+    source.mkdir()
+    said = str(main(str(source), str(source)))
+    assert said.isprintable()
+    assert str(source) not in said
+    target = original.with_name("fifo\n")
+    os.mkfifo(target)
+    assert str(main(str(original), str(target))).isprintable()
+    assert str(main(str(target), str(original))).isprintable()
+    twin = original.with_name("twin\n")
+    twin.hardlink_to(original)
+    assert str(main(str(original), str(twin))).isprintable()
+
+
+@pytest.mark.usefixtures("patience")
 def test_it_says_nothing_where_all_is_well(original: Path) -> None:
     """The command itself copies, quietly, in a folder of relative names."""
     ended = run("sendfile_copy", "original", "copy", folder=original.parent)
