@@ -130,8 +130,10 @@ def main() -> None:
     except KeyboardInterrupt:
         pass
     except (OSError, UnicodeError) as error:
-        files = f"--cert {args.cert} and --key {args.key} (openssl makes them)"
-        sys.exit(f"cannot serve, check --host, --port, {files}: {error}")
+        sys.exit(
+            "cannot serve, check --host, --port, and what openssl has made as "
+            f"--cert {args.cert} and --key {args.key}: {error}"
+        )
 
 
 if __name__ == "__main__":

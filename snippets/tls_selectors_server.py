@@ -101,8 +101,7 @@ class EchoServer:
                 conn, server_side=True, do_handshake_on_connect=False
             )
             self.selector.register(conn, selectors.EVENT_READ)
-        except OSError as error:  # or no memory, or too many watches for this user
-            log.warning("a client is turned away: %s", error.strerror)
+        except OSError:  # or no memory, or too many watches for this user
             conn.close()
             return
         self.clients[conn.fileno()] = Client(conn)
@@ -183,8 +182,10 @@ def main() -> None:
     except KeyboardInterrupt:
         pass
     except (OSError, UnicodeError) as error:
-        files = f"--cert {args.cert} and --key {args.key} (openssl makes them)"
-        sys.exit(f"cannot serve, check --host, --port, {files}: {error}")
+        sys.exit(
+            "cannot serve, check --host, --port, and what openssl has made as "
+            f"--cert {args.cert} and --key {args.key}: {error}"
+        )
 
 
 if __name__ == "__main__":

@@ -85,8 +85,8 @@ def test_without_a_certificate_it_says_how_to_make_one(module: ModuleType) -> No
     """In an empty folder it names the files, and what makes them."""
     ended = run(module.__name__, "--port", "0")
     expected = (
-        "cannot serve, check --host, --port, --cert cert.pem and --key key.pem "
-        "(openssl makes them): [Errno 2] No such file or directory\n"
+        "cannot serve, check --host, --port, and what openssl has made as "
+        "--cert cert.pem and --key key.pem: [Errno 2] No such file or directory\n"
     )
     assert (1, "", expected) == (ended.status, ended.stdout, ended.stderr)
 

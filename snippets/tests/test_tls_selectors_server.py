@@ -256,9 +256,7 @@ def test_without_descriptors_accepting_pauses(
         assert 1 == len(server.clients)
 
 
-def test_a_client_that_cannot_be_watched_is_turned_away(
-    server: EchoServer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_client_that_cannot_be_watched_is_turned_away(server: EchoServer) -> None:
     """Where the user's limit of watches is reached, a new client sees EOF."""
 
     def register(*_: object) -> None:
@@ -273,8 +271,6 @@ def test_a_client_that_cannot_be_watched_is_turned_away(
         server.selector = real_selector
         assert {} == server.clients
         assert b"" == ours.recv(1)
-    expected = "a client is turned away: No space left on device\n"
-    assert expected == capsys.readouterr().err
 
 
 def test_it_reads_as_a_variation_of_the_plain_one() -> None:
