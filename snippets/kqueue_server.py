@@ -22,6 +22,7 @@ import time
 
 CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
 MAX_EVENTS = 256  # that one call returns; the next one returns the others
+TICK = 0.5  # seconds: a signal that comes just before a wait is noticed after it
 ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
 log = logging.getLogger(__name__)  # to stderr, and never raises
 
@@ -61,9 +62,8 @@ class EchoServer:
             self.kqueue.close()
 
     def wait(self) -> list[int]:
-        """Return the descriptors that are ready; sleep until there is one."""
-        timeout = ACCEPT_PAUSE if self.resume_at else None
-        ready = self.kqueue.control(None, MAX_EVENTS, timeout)
+        """Return the ready descriptors; sleep until there is one, or ``TICK``."""
+        ready = self.kqueue.control(None, MAX_EVENTS, TICK)
         if self.resume_at and time.monotonic() >= self.resume_at:
             self.resume_at = 0.0
             self.change(self.listener, select.KQ_FILTER_READ, select.KQ_EV_ADD)

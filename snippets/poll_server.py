@@ -21,6 +21,7 @@ import sys
 import time
 
 CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
+TICK = 0.5  # seconds: a signal that comes just before a wait is noticed after it
 ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
 log = logging.getLogger(__name__)  # to stderr, and never raises
 
@@ -59,8 +60,8 @@ class EchoServer:
                 self.close(client)
 
     def wait(self) -> list[int]:
-        """Return the descriptors that are ready; sleep until there is one."""
-        ready = self.poller.poll(ACCEPT_PAUSE * 1_000 if self.resume_at else None)  # ms
+        """Return the ready descriptors; sleep until there is one, or ``TICK``."""
+        ready = self.poller.poll(TICK * 1_000)  # milliseconds
         if self.resume_at and time.monotonic() >= self.resume_at:
             self.resume_at = 0.0
             self.poller.modify(self.listener, select.POLLIN)

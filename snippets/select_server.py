@@ -25,6 +25,7 @@ import sys
 import time
 
 CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
+TICK = 0.5  # seconds: a signal that comes just before a wait is noticed after it
 ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
 log = logging.getLogger(__name__)  # to stderr, and never raises
 
@@ -60,13 +61,12 @@ class EchoServer:
                 self.close(client)
 
     def wait(self) -> list[int]:
-        """Return the descriptors that are ready; sleep until there is one."""
-        timeout = ACCEPT_PAUSE if self.resume_at else None
+        """Return the ready descriptors; sleep until there is one, or ``TICK``."""
         readers = [fd for fd, client in self.clients.items() if not client.unsent]
         writers = [fd for fd, client in self.clients.items() if client.unsent]
         if not self.resume_at:
             readers.append(self.listener.fileno())
-        readable, writable, _ = select.select(readers, writers, [], timeout)
+        readable, writable, _ = select.select(readers, writers, [], TICK)
         if self.resume_at and time.monotonic() >= self.resume_at:
             self.resume_at = 0.0
         return readable + writable

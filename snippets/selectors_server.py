@@ -20,6 +20,7 @@ import sys
 import time
 
 CHUNK = 65_536  # bytes: the most that one recv returns and that one client is owed
+TICK = 0.5  # seconds: a signal that comes just before a wait is noticed after it
 ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
 log = logging.getLogger(__name__)  # to stderr, and never raises
 
@@ -59,8 +60,8 @@ class EchoServer:
             self.selector.close()
 
     def wait(self) -> list[int]:
-        """Return the descriptors that are ready; sleep until there is one."""
-        ready = self.selector.select(ACCEPT_PAUSE if self.resume_at else None)
+        """Return the ready descriptors; sleep until there is one, or ``TICK``."""
+        ready = self.selector.select(TICK)
         if self.resume_at and time.monotonic() >= self.resume_at:
             self.resume_at = 0.0
             self.selector.register(self.listener, selectors.EVENT_READ)

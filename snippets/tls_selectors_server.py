@@ -34,8 +34,8 @@ import sys
 import time
 
 CHUNK = 4_096  # bytes: the most that one recv returns and that one client is owed
+TICK = 0.5  # seconds: a signal that comes just before a wait is noticed after it
 ACCEPT_PAUSE = 1.0  # seconds for which nobody is accepted after a fault
-log = logging.getLogger(__name__)  # to stderr, and never raises
 
 
 class Client:
@@ -74,8 +74,8 @@ class EchoServer:
             self.selector.close()
 
     def wait(self) -> list[int]:
-        """Return the descriptors that are ready; sleep until there is one."""
-        ready = self.selector.select(ACCEPT_PAUSE if self.resume_at else None)
+        """Return the ready descriptors; sleep until there is one, or ``TICK``."""
+        ready = self.selector.select(TICK)
         if self.resume_at and time.monotonic() >= self.resume_at:
             self.resume_at = 0.0
             self.selector.register(self.listener, selectors.EVENT_READ)
@@ -90,7 +90,7 @@ class EchoServer:
         except OSError as error:
             # No free descriptor, say. The listener stays readable: to look again at
             # once would spin.
-            log.warning("accepting pauses: %s", error.strerror)
+            logging.getLogger(__name__).warning("accepting pauses: %s", error.strerror)
             self.selector.unregister(self.listener)
             self.resume_at = time.monotonic() + ACCEPT_PAUSE
             return

@@ -21,7 +21,7 @@ WRITTEN = [
 NEEDS = {
     "Linux": r"select\.(epoll|EPOLL)|socket\.(AF_ALG|AF_PACKET)",
     "BSD, macOS": r"select\.(kqueue|kevent|KQ_)",
-    "POSIX": r"select\.(poll|POLL)|socket\.AF_UNIX|fcntl\.|signal\.SIGPIPE"
+    "POSIX": r"select\.(poll|POLL)|socket\.AF_UNIX|fcntl\.|signal\.(SIGHUP|SIGPIPE)"
     r"|os\.(fork|sendfile|pread|O_NONBLOCK)",
 }
 

@@ -80,6 +80,7 @@ def claim(
     return claimed()
 
 
+@pytest.mark.slow  # it tests the tests: once in CI is enough
 @pytest.mark.parametrize(("fault", "check", "message"), PARAMETERS)
 def test_fault_is_noticed(
     fault: str, check: str, message: str, monkeypatch: pytest.MonkeyPatch
@@ -94,6 +95,7 @@ def test_fault_is_noticed(
         getattr(checks, f"test_{check}")()
 
 
+@pytest.mark.slow  # it tests the tests: once in CI is enough
 @pytest.mark.parametrize(
     "check",
     [

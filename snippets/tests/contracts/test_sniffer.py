@@ -54,6 +54,7 @@ def claim(
     return claimed()
 
 
+@pytest.mark.slow  # it tests the tests: once in CI is enough
 @pytest.mark.parametrize(
     ("fault", "check", "message"), FAULTS, ids=[f"{f}-{c}" for f, c, _ in FAULTS]
 )
@@ -68,6 +69,7 @@ def test_fault_is_noticed(
         getattr(checks, f"test_{check}")()
 
 
+@pytest.mark.slow  # it tests the tests: once in CI is enough
 @pytest.mark.parametrize("check", CHECKS)
 def test_good_sniffer_passes(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the broken ones have in common is no fault."""

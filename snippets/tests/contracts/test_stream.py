@@ -88,6 +88,7 @@ def claim(
     return checks
 
 
+@pytest.mark.slow  # it tests the tests: once in CI is enough
 @pytest.mark.parametrize(("fault", "kind", "check", "message"), FAULTS, ids=FAULT_IDS)
 def test_fault_is_noticed(
     fault: str, kind: str, check: str, message: str, monkeypatch: pytest.MonkeyPatch
@@ -120,6 +121,7 @@ def test_false_claim_is_noticed(
         getattr(checks, f"test_{check}")()
 
 
+@pytest.mark.slow  # it tests the tests: once in CI is enough
 @pytest.mark.parametrize(("kind", "check"), CHECKS)
 def test_good_server_passes(
     kind: str, check: str, monkeypatch: pytest.MonkeyPatch

@@ -42,6 +42,7 @@ FAULTS = [
 IDS = [f"{fault}-{check}" for fault, _, check, _ in FAULTS]
 
 
+@pytest.mark.slow  # it tests the tests: once in CI is enough
 @pytest.mark.parametrize(("fault", "kind", "check", "message"), FAULTS, ids=IDS)
 def test_fault_is_noticed(
     fault: str, kind: str, check: str, message: str, monkeypatch: pytest.MonkeyPatch

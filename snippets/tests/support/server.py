@@ -240,11 +240,17 @@ class Server:
     def stop(self, signum: signal.Signals, within: float = ENDS_WITHIN) -> Ended:
         """Send *signum* and return what is left of it.
 
-        Raises AssertionError where it runs on for more than *within* seconds.
+        Raises AssertionError where it runs on for more than *within* seconds. One that
+        wants to run, and is only kept from it by a busy machine, gets ``ENDS_WITHIN``.
         """
         self._popen.send_signal(signum)
         try:
-            status = self._popen.wait(within)
+            try:
+                status = self._popen.wait(within)
+            except subprocess.TimeoutExpired:
+                if self.process.status() != psutil.STATUS_RUNNING:
+                    raise
+                status = self._popen.wait(ENDS_WITHIN)
         except subprocess.TimeoutExpired:
             raise AssertionError(
                 f"it still runs {within:g} s after {signum.name}"
