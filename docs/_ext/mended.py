@@ -1,10 +1,12 @@
-"""Mends the pages: what scrolls sideways gets the focus, source listings are valid.
+"""Mends the pages: focus for what scrolls sideways, valid listings, a description.
 
 The keyboard must reach listings and wide tables; and ``sphinx.ext.viewcode`` puts
 ``<div>`` into ``<pre>``, which HTML does not allow.
 """
 
+import html
 import re
+import textwrap
 from typing import Any
 
 from docutils import nodes
@@ -16,6 +18,7 @@ SCROLLING = {
     '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
 }
 
+DESCRIPTION = 155  # characters that a search engine shows
 LISTING = re.compile(r"<pre\b.*?</pre>", re.DOTALL)
 
 
@@ -25,11 +28,11 @@ def spans(listing: re.Match[str]) -> str:
 
 
 def mend(
-    _app: Sphinx,
+    app: Sphinx,
     _page: str,
     _template: str,
     context: dict[str, Any],
-    _doctree: nodes.document | None,
+    doctree: nodes.document | None,
 ) -> None:
     """Add ``tabindex`` to what has a scroll bar; take ``<div>`` from listings."""
     body = LISTING.sub(spans, context.get("body", ""))
@@ -37,6 +40,16 @@ def mend(
         body = body.replace(plain, focusable)
     if body:
         context["body"] = body
+    words = describe(doctree) or app.config.project
+    tag = f'<meta name="description" content="{html.escape(words)}" />'
+    context["metatags"] = context.get("metatags", "") + tag
+
+
+def describe(doctree: nodes.document | None) -> str:
+    """Return the first paragraph of a page, for those who list it; it has no markup."""
+    for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
+        return textwrap.shorten(paragraph.astext(), DESCRIPTION, placeholder=" ...")
+    return ""
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -408,3 +408,14 @@ def test_tests_of_a_snippet_are_linked(project: Path, build: Build) -> None:
     assert link in html(project, "cheatsheet/tcp")
     served = project / "build" / "html" / "snippets" / "tests" / tests.name
     assert tests.read_bytes() == served.read_bytes()
+
+
+def test_each_page_says_what_it_is(project: Path, build: Build) -> None:
+    """The first paragraph of a page is its description; another has the title."""
+    page = project / "docs" / "plain.rst"
+    page.write_text("Plain\n=====\n\nSay it & *now*.\n", encoding="utf-8")
+    build("html")
+    name = '<meta name="description" content='
+    assert f'{name}"Say it &amp; now." />' in html(project, "plain")
+    assert 1 == html(project, "plain").count(name)
+    assert f'{name}"trial" />' in html(project, "genindex")
