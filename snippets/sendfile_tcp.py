@@ -39,7 +39,7 @@ from typing import BinaryIO
 
 SIZE = 8  # bytes that go first: the number of bytes of the file, big-endian
 STORED = b"\x06"  # goes back at the end (ASCII: acknowledge)
-CHUNK = 262_144  # bytes that the receiver writes at a time
+CHUNK = 262_144  # bytes that the receiver takes and writes at a time, at most
 TIMEOUT = 60.0  # seconds without progress until the other side counts as gone
 UNTOLD = 3  # exit status where the file is stored and the sender does not know
 
@@ -68,8 +68,10 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     os.umask(umask)
     partial = target.with_name(f".part-{os.urandom(8).hex()}")
     try:
-        partial.touch(0o600, exist_ok=False)
-        with partial.open("wb") as new:
+        # One call: to open a file that is there and cut it to nothing makes ext4 write
+        # all of the new content to the disk before ``close`` returns.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(partial, flags, 0o600), "wb") as new:
             yield new
             old = target.stat().st_mode & 0o777 if target.exists() else None
             os.fchmod(new.fileno(), 0o666 & ~umask if old is None else old)
@@ -111,13 +113,14 @@ def send(conn: socket.socket, file: BinaryIO) -> int:
     return size
 
 
-def fill(buffer: memoryview, conn: socket.socket) -> None:
-    """Receive until *buffer* is full. Raises EOFError where the sender leaves."""
-    while buffer:
-        count = conn.recv_into(buffer)
-        if not count:
+def pieces(conn: socket.socket, size: int) -> Iterator[bytes]:
+    """Receive *size* bytes, as they come. Raises EOFError where the sender leaves."""
+    while size:
+        piece = conn.recv(min(CHUNK, size))
+        if not piece:
             raise EOFError("the sender has left before the file was complete")
-        buffer = buffer[count:]
+        size -= len(piece)
+        yield piece
 
 
 def receive(connect: Callable[[], socket.socket], path: str) -> int:
@@ -128,15 +131,12 @@ def receive(connect: Callable[[], socket.socket], path: str) -> int:
     the file cannot be stored. Where it is stored and the sender cannot be told, this
     says so and ends the program with ``UNTOLD``.
     """
-    buffer = memoryview(bytearray(CHUNK))
     with contextlib.ExitStack() as stack:
         with replacing(path) as new:
             conn = stack.enter_context(connect())
-            fill(buffer[:SIZE], conn)
-            size = int.from_bytes(buffer[:SIZE], "big")
-            for left in range(size, 0, -CHUNK):
-                fill(buffer[:left], conn)
-                new.write(buffer[:left])
+            size = int.from_bytes(b"".join(pieces(conn, SIZE)), "big")
+            for piece in pieces(conn, size):
+                new.write(piece)
         try:
             conn.sendall(STORED)
         except OSError as error:

@@ -526,9 +526,9 @@ def test_one_command(original: Path) -> None:
             "the file had less",
         ),
         (
-            "def fill(buffer, conn):\n"
+            "def pieces(conn, size):\n"
             "    raise OSError(28, 'No space left on device')\n"
-            "m.fill = fill",
+            "m.pieces = pieces",
             "[Errno 28] No space left on device",
         ),
     ],
@@ -555,12 +555,12 @@ def test_an_interrupt_ends_both(original: Path) -> None:
     with original.open("ab") as file:
         file.truncate(64 * 1024 * 1024)  # more than the buffers hold
     ended = run_changed(
-        "fill = m.fill",
-        "def interrupted(buffer, conn):",
-        "    if len(buffer) > 8:",
+        "pieces = m.pieces",
+        "def interrupted(conn, size):",
+        "    if size > 8:",
         "        os.kill(os.getpid(), signal.SIGINT)",
-        "    fill(buffer, conn)",
-        "m.fill = interrupted",
+        "    return pieces(conn, size)",
+        "m.pieces = interrupted",
         "m.main()",
         arguments=["--send", str(original), "--receive", f"{original}.copy"],
     )

@@ -20,15 +20,18 @@ import shutil
 import ssl
 import statistics
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import benchmarks
 
 ROOT = Path(__file__).resolve().parents[3]
+DEADLINE = 120.0  # seconds for any one process
 TOOLS = ("cp", "cc", "tcpdump")  # programs that are compared with
 
 
@@ -84,6 +87,22 @@ def interleaved(
         for label in labels if number % 2 == 0 else reversed(labels):
             series[label].append(runs[label]())
     return series
+
+
+def wait(process: subprocess.Popen[Any], deadline: float = DEADLINE) -> None:
+    """Wait until *process* ends; raise CalledProcessError where it fails or is late.
+
+    ``Popen.wait`` with a time-out looks up to 50 ms apart whether the process has
+    ended, and so adds as much to what is measured. This one adds nothing.
+    """
+    alarm = threading.Timer(deadline, process.kill)
+    alarm.start()
+    try:
+        status = process.wait()
+    finally:
+        alarm.cancel()
+    if status:
+        raise subprocess.CalledProcessError(status, process.args)
 
 
 def modules() -> list[ModuleType]:
