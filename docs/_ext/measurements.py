@@ -56,7 +56,7 @@ def read(folder: Path) -> list[Report]:
 def number(figure: Report, kind: str) -> str:
     """Return the ratio or the median of *figure* and its spread; "" if it has none."""
     if kind == "ratio":
-        found = figure["ratio"]
+        found = next(iter(figure["ratios"].values()), None)
         if found is None:
             return ""
         middle, least, most = (f"{found[k]:.2f}" for k in ("median", "least", "most"))

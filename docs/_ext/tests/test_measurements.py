@@ -21,7 +21,7 @@ FIGURE = {
         "ours": {"median": 2.0, "least": 1.0, "most": 3.0},
         "theirs": {"median": 2.0, "least": 2.0, "most": 2.0},
     },
-    "ratio": {"median": 1.0, "least": 0.5, "most": 1.5},
+    "ratios": {"theirs": {"median": 1.0, "least": 0.5, "most": 1.5}},
 }
 REPORT = {
     "machine": {
@@ -97,7 +97,7 @@ def test_a_damaged_file_is_told(
 
 def test_a_figure_with_one_series_has_no_ratio() -> None:
     """Where there was nothing to compare with, there is a median and no ratio."""
-    figure: dict[str, Any] = {**FIGURE, "ratio": None}
+    figure: dict[str, Any] = {**FIGURE, "ratios": {}}
     reports = [{**REPORT, "figures": [figure]}]
     assert "not measured" == measurements.text(reports, "copy", "ratio")
     assert measurements.text(reports, "copy", "median").startswith("2 s (1 to 3 in 3")

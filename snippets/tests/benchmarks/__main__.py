@@ -1,10 +1,18 @@
 """Runs all benchmarks and writes one JSON file for this machine."""
 
 import argparse
-import os
 from pathlib import Path
 
-from benchmarks.frame import ROOT, file_name, machine, measure_all, report, say, write
+from benchmarks.frame import (
+    ROOT,
+    Noise,
+    file_name,
+    machine,
+    measure_all,
+    report,
+    say,
+    write,
+)
 
 
 def main() -> None:
@@ -23,13 +31,16 @@ def main() -> None:
     )
     args = parser.parse_args()
     folder = args.output or ROOT / ("build" if args.quick else "docs") / "benchmarks"
-    before = os.getloadavg()
-    figures = measure_all(args.quick)
+    noise = Noise()
+    figures = measure_all(args.quick, noise)
     for figure in figures:
         say(figure)
     here = machine()
     path = folder / file_name(here)
-    write(path, report(figures, here, quick=args.quick, load=before))
+    content = report(figures, here, quick=args.quick, noise=noise)
+    for line in content["noise"]["says"]:
+        print(f"noisy: {line}")
+    write(path, content)
     print(f"written: {path}")
 
 

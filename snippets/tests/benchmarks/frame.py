@@ -1,8 +1,8 @@
 """What every benchmark shares: what a figure is, how it is taken and written down.
 
 >>> figure = Figure("sum", "s", {"loop": [2.0, 4.0, 3.0], "sum()": [1.0, 1.0, 2.0]})
->>> ratio(figure)
-Spread(median=2.0, least=1.5, most=4.0)
+>>> ratios(figure)
+{'sum()': Spread(median=2.0, least=1.5, most=4.0)}
 
 What is compared is run in turn, again and again, so that a load from outside meets all
 of it; each repeat gives a ratio, and the median of the ratios is what counts. Python's
@@ -21,6 +21,7 @@ import ssl
 import statistics
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,9 @@ import benchmarks
 
 ROOT = Path(__file__).resolve().parents[3]
 DEADLINE = 120.0  # seconds for any one process
+QUIET_LOAD = 0.5  # more than that before, and the report says so
+QUIET_LOOP = 1.1  # so many times its best time a loop may take in the middle
+QUIET_STOLEN = 0.02  # of the processors' time
 TOOLS = ("cp", "cc", "tcpdump")  # programs that are compared with
 
 
@@ -39,12 +43,17 @@ TOOLS = ("cp", "cc", "tcpdump")  # programs that are compared with
 class Figure:
     """What was measured: for each label one value a repeat, taken in turn.
 
-    The first label is what the figure is about, the second what it is compared with.
+    The first label is what the figure is about, the others what it is compared with.
+    Figures of one *plot* are its points, at *x* of what its axis counts. *note* is what
+    else a reader must know to judge it.
     """
 
     name: str
     unit: str
     series: dict[str, list[float]]
+    plot: str = ""
+    x: float = 0.0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,15 +70,16 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(statistics.median(values), min(values), max(values))
 
 
-def ratio(figure: Figure) -> Spread | None:
-    """Return the ratios of the first series to the second, None if there is no other.
+def ratios(figure: Figure) -> dict[str, Spread]:
+    """Return the ratios of the first series to each of the others.
 
     Each is of two values of the same repeat.
     """
-    if len(figure.series) < 2:
-        return None
-    first, second = list(figure.series.values())[:2]
-    return spread([a / b for a, b in zip(first, second, strict=True)])
+    (_, first), *others = figure.series.items()
+    return {
+        label: spread([a / b for a, b in zip(first, other, strict=True)])
+        for label, other in others
+    }
 
 
 def interleaved(
@@ -116,12 +126,62 @@ def modules() -> list[ModuleType]:
     return [module for module in found if hasattr(module, "measure")]
 
 
-def measure_all(quick: bool) -> list[Figure]:
+class Noise:
+    """How much else the machine does meanwhile, seen by a loop that does not change."""
+
+    def __init__(self) -> None:
+        self.load = os.getloadavg()[0]
+        self.stolen = stolen()
+        self.begin = time.monotonic()
+        self.loops: list[float] = []
+
+    def sample(self) -> None:
+        """Run the loop a few times, each on whichever processor it comes."""
+        for _ in range(5):
+            begin = time.perf_counter()
+            sum(range(1_000_000))
+            self.loops.append(time.perf_counter() - begin)
+
+    def seen(self) -> dict[str, object]:
+        """Return the figures, and as ``says`` a line for each that is too high."""
+        found = spread(self.loops)
+        slower = found.median / found.least
+        passed = (time.monotonic() - self.begin) * (os.cpu_count() or 1)
+        stolen_share = (stolen() - self.stolen) / passed
+        says = []
+        if self.load > QUIET_LOAD:
+            says.append(f"the load was {self.load:.2f} before it began")
+        if slower > QUIET_LOOP:
+            says.append(f"one loop took {slower:.2f} times its best time in the middle")
+        if stolen_share > QUIET_STOLEN:
+            says.append(f"the host took {stolen_share:.0%} of the processors' time")
+        return {
+            "load_before": self.load,
+            "loop": asdict(found),
+            "stolen_share": stolen_share,
+            "says": says,
+        }
+
+
+def stolen() -> float:
+    """Return the seconds that a host gave to others (``man 5 proc_stat``), or 0."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0.0
+    fields = stat.read_text(encoding="utf-8").split("\n", 1)[0].split()
+    return int(fields[8]) / os.sysconf("SC_CLK_TCK")
+
+
+def measure_all(quick: bool, noise: Noise) -> list[Figure]:
     """Run all benchmarks; raise ValueError where two figures have one name."""
     figures: list[Figure] = []
+    noise.sample()
     for module in modules():
         print(f"measuring {module.__name__} ...", flush=True)
+        begin = time.monotonic()
         figures += module.measure(quick)
+        print(f"  took {time.monotonic() - begin:.0f} s", flush=True)
+        noise.sample()
     names = [figure.name for figure in figures]
     if len(set(names)) < len(names):
         raise ValueError(f"two figures have the same name: {', '.join(sorted(names))}")
@@ -173,29 +233,27 @@ def report(
     here: Mapping[str, object],
     *,
     quick: bool,
-    load: Sequence[float],
-) -> dict[str, object]:
-    """Return all that is needed to judge *figures*; *load* is of before they ran."""
+    noise: Noise,
+) -> dict[str, Any]:
+    """Return all that is needed to judge *figures*."""
     return {
         "machine": here,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": first_line("git", "rev-parse", "HEAD"),
         "uncommitted_changes": bool(first_line("git", "status", "--porcelain")),
         "quick": quick,
-        "load_before": load[0],
-        "load_after": os.getloadavg()[0],
+        "noise": noise.seen(),
         "figures": [written(figure) for figure in figures],
     }
 
 
 def written(figure: Figure) -> dict[str, object]:
     """Return *figure* as the file has it: each value, and what they come to."""
-    found = ratio(figure)
     return {
         **asdict(figure),
         "repeats": len(next(iter(figure.series.values()))),
         "spread": {label: asdict(spread(v)) for label, v in figure.series.items()},
-        "ratio": asdict(found) if found else None,
+        "ratios": {label: asdict(found) for label, found in ratios(figure).items()},
     }
 
 
@@ -205,11 +263,10 @@ def say(figure: Figure) -> None:
         found = spread(values)
         range_ = f"{found.least:,.4g} to {found.most:,.4g}"
         print(f"{figure.name}: {label}: {found.median:,.4g} {figure.unit} ({range_})")
-    found_ratio = ratio(figure)
-    if found_ratio:
-        first, second = list(figure.series)[:2]
-        range_ = f"{found_ratio.least:.2f} to {found_ratio.most:.2f}"
-        print(f"{figure.name}: {first} / {second}: {found_ratio.median:.2f} ({range_})")
+    first = next(iter(figure.series))
+    for label, found in ratios(figure).items():
+        range_ = f"{found.least:.2f} to {found.most:.2f}"
+        print(f"{figure.name}: {first} / {label}: {found.median:.2f} ({range_})")
 
 
 def write(path: Path, content: Mapping[str, object]) -> None:
