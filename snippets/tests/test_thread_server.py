@@ -40,6 +40,14 @@ def server() -> Iterator[Any]:
         yield EchoServer(listener)
 
 
+def test_an_answer_in_pieces_does_not_wait(server: Any) -> None:
+    """No piece of an answer waits until the one before is acknowledged."""
+    with event_loop.connect(server):
+        server.accept()
+        (conn,) = server.clients
+        assert event_loop.sends_at_once(conn)
+
+
 def test_thread_that_cannot_start(
     server: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -102,6 +102,13 @@ def receive(server: EchoServer, ours: Connection, size: int) -> bytes:
     return bytes(received)
 
 
+def test_an_answer_in_pieces_does_not_wait(server: EchoServer) -> None:
+    """No record waits until the one before is acknowledged."""
+    ours, client = connect(server)
+    with ours:
+        assert event_loop.sends_at_once(client.conn)
+
+
 @pytest.mark.parametrize("chunk", [1, 1_024, CHUNK])
 def test_what_tls_has_decrypted_is_drained(
     server: EchoServer, chunk: int, monkeypatch: pytest.MonkeyPatch

@@ -67,6 +67,11 @@ def outline(module: Any) -> list[str]:
     return names
 
 
+def sends_at_once(conn: socket.socket) -> bool:
+    """Return whether *conn* has no Nagle algorithm (RFC 9293, section 3.7.4)."""
+    return conn.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
 class Variation(InternetServer):
     """What every concurrent server has in common with ``epoll_server``."""
 
@@ -137,6 +142,11 @@ class EventLoop(Variation):
         with pytest.raises(Done):
             server.serve()
         server.wait = real_wait
+
+    def test_an_answer_in_pieces_does_not_wait(self, server: Any) -> None:
+        """No piece of an answer waits until the one before is acknowledged."""
+        with connect(server):
+            assert sends_at_once(self.accept(server).conn)
 
     def test_owed_no_more_than_a_chunk(self, server: Any) -> None:
         """Who is owed bytes is not read from, and gets them all once it reads."""
