@@ -154,8 +154,9 @@ def refresh(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure, into docs/benchmarks; with "-- --quick" see within a minute if it runs.
 
-    Needs nothing but Python, and a C compiler for what is compared with C.
+    Says what it could not measure, and what to install: a C compiler, for one.
     """
+    install(session, "bench")
     session.run(
         *("python", "-m", "benchmarks", *session.posargs),
         env={"PYTHONPATH": os.pathsep.join(["snippets", "snippets/tests"])},

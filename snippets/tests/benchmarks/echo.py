@@ -13,11 +13,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from subprocess import Popen
 
-from benchmarks.frame import DEADLINE, Figure, interleaved
-from benchmarks.serving import (
+from benchmarks._serving import (
     PROGRAMS,
     SAME_CPU,
     SERVER_CPU,
@@ -30,6 +30,7 @@ from benchmarks.serving import (
     private_bytes,
     running,
 )
+from benchmarks.frame import DEADLINE, Figure, interleaved
 
 SIZES = (64, 16_384)  # bytes of a message
 ACTIVE = (1, 10, 100, 1000)  # connections, all of them active
@@ -38,13 +39,18 @@ TEN = 10
 SELECT_MOST = 1000  # connections: descriptors below 1,024
 REPEATS = 5
 SECONDS = 0.12  # of load in one repeat
-TLS = "tls_selectors_server.py"
 
 Turn = Callable[[float], Run]
 
+UVLOOP = "uvloop Protocol"
+TLS = "tls_selectors_server.py"
 IDLE_LABELS = (
     *("epoll_server.py", "selectors_server.py", "poll_server.py", "select_server.py"),
     *("asyncio Protocol", "C epoll"),
+)
+FRESH_LABELS = (
+    *("epoll_server.py", UVLOOP, "asyncio Protocol", "asyncio streams"),
+    "C epoll",
 )
 
 
@@ -75,7 +81,10 @@ def commands(folder: Path) -> dict[str, tuple[Sequence[str | Path], Path]]:
         found[label] = [sys.executable, PROGRAMS / "echo_server.py", name], load
 
     snippet("epoll_server", load)
-    other("uvloop Protocol", "uvloop-protocol")
+    if find_spec("uvloop"):
+        other(UVLOOP, "uvloop-protocol")
+    else:
+        print(f"not measured: {UVLOOP}, there is no uvloop: pip install uvloop")
     other("asyncio Protocol", "asyncio-protocol")
     other("asyncio streams", "asyncio-streams")
     found["C epoll"] = [compiled("epoll_echo", folder)], load
@@ -139,7 +148,9 @@ def runs(
             run = stack.enter_context(
                 loaded(
                     *(server.process, server.load, server.port),
-                    **{"active": active, "idle": idle, "size": size},
+                    active=active,
+                    idle=idle,
+                    size=size,
                 )
             )
 
@@ -172,21 +183,41 @@ def busiest(found: dict[str, list[Run]]) -> str:
 
 def measure(quick: bool) -> list[Figure]:
     """Return messages per processor second and per second, and memory a connection."""
+    if sys.platform != "linux":
+        print(
+            "not measured: echo servers, their processor time is read as Linux has it"
+        )
+        return []
     repeats = 1 if quick else REPEATS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
         with tempfile.TemporaryDirectory(prefix="echo-") as name:
             with started(Path(name)) as servers:
+                visit(servers)
                 figures = echoes(servers, repeats, ACTIVE[:2] if quick else ACTIVE)
             with started(Path(name), IDLE_LABELS) as servers:
+                visit(servers)
                 figures += among_idle(servers, repeats, IDLE[:2] if quick else IDLE)
-            return [*figures, memory(Path(name), 50 if quick else 1000)]
+            with started(Path(name), FRESH_LABELS) as servers:
+                figures.append(fresh(servers, repeats, 10 if quick else 1000))
+            return [*figures, memory(Path(name), 100 if quick else 1000)]
     except NotMeasured as why:
         print(f"not measured: echo servers, {why}")
         return []
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def visit(servers: list[Server]) -> None:
+    """Connect to each of *servers*, and leave.
+
+    CPython's asyncio asks ``recv`` for 256 KiB. glibc maps memory for each call, and
+    unmaps it, until so large a piece has been freed whole, as when a client leaves.
+    """
+    for server in servers:
+        with loaded(server.process, server.load, server.port, active=0, idle=1):
+            pass
 
 
 def echoes(servers: list[Server], repeats: int, active: Sequence[int]) -> list[Figure]:
@@ -207,6 +238,16 @@ def echoes(servers: list[Server], repeats: int, active: Sequence[int]) -> list[F
             at = f"{plot}-at-{count}"
             figures.append(Figure(at, unit, series, plot=plot, x=count, note=note))
     return figures
+
+
+def fresh(servers: list[Server], repeats: int, active: int) -> Figure:
+    """Return the figure of servers that no client has left before: see ``visit``."""
+    found = runs(servers, active, 0, SIZES[0], repeats)
+    series = {
+        label: [run.efficiency for run in taken] for label, taken in found.items()
+    }
+    note = f"{active} active connections, 64 bytes, and no client has left before"
+    return Figure("echo-fresh", "messages per CPU second", series, note=note)
 
 
 def among_idle(
@@ -234,11 +275,12 @@ def memory(folder: Path, connections: int) -> Figure:
     series = {}
     with started(folder) as servers:
         for server in servers:
-            before = private_bytes(server.process)
-            with loaded(
-                *(server.process, server.load, server.port), active=0, idle=connections
-            ):
+            place = server.process, server.load, server.port
+            with loaded(*place, active=0, idle=1):
+                before = private_bytes(server.process)  # what is made once is made
+            with loaded(*place, active=0, idle=connections):
                 cost = private_bytes(server.process) - before
-            series[server.label] = [cost / connections / 1024]
-    note = f"{connections} connections to a server that has just started"
+            if cost > 0:  # the kernel counts pages: with few connections, none
+                series[server.label] = [cost / connections / 1024]
+    note = f"{connections} connections, to a server that has had one before"
     return Figure("echo-memory", "KiB a connection", series, note=note)

@@ -2,12 +2,12 @@
 
 >>> figure = Figure("sum", "s", {"loop": [2.0, 4.0, 3.0], "sum()": [1.0, 1.0, 2.0]})
 >>> ratios(figure)
-{'sum()': Spread(median=2.0, least=1.5, most=4.0)}
+{'sum()': Spread(median=2.0, deviation=0.5, least=1.5, most=4.0)}
 
 What is compared is run in turn, again and again, so that a load from outside meets all
-of it; each repeat gives a ratio, and the median of the ratios is what counts. Python's
-``statistics`` is enough for that: pyperf and pytest-benchmark measure one thing after
-the other, and only functions.
+of it; each repeat gives a ratio, and the median of the ratios is what counts. pyperf
+sums up and describes the machine; its runner is not used, for it measures one thing
+after the other.
 """
 
 import importlib
@@ -18,7 +18,6 @@ import platform
 import re
 import shutil
 import ssl
-import statistics
 import subprocess
 import threading
 import time
@@ -29,10 +28,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pyperf
+
 import benchmarks
 
 ROOT = Path(__file__).resolve().parents[3]
 DEADLINE = 120.0  # seconds for any one process
+DETAILS = ("aslr", "cpu_config", "cpu_freq", "python_cflags", "python_compiler")
 QUIET_LOAD = 0.5  # more than that before, and the report says so
 QUIET_LOOP = 1.1  # so many times its best time a loop may take in the middle
 QUIET_STOLEN = 0.02  # of the processors' time
@@ -58,16 +60,23 @@ class Figure:
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle of some values, and how far they lie apart."""
+    """The middle of some values, and how far they lie apart.
+
+    Half of them are within *deviation* of the median.
+    """
 
     median: float
+    deviation: float
     least: float
     most: float
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return the median of *values* and their extremes."""
-    return Spread(statistics.median(values), min(values), max(values))
+    """Return the median of *values*, which are above 0, and how they lie about it."""
+    run = pyperf.Run(values, metadata={"name": "values"}, collect_metadata=False)
+    found = pyperf.Benchmark([run])
+    least, most = min(values), max(values)
+    return Spread(found.median(), found.median_abs_dev(), least, most)
 
 
 def ratios(figure: Figure) -> dict[str, Spread]:
@@ -198,25 +207,18 @@ def first_line(*command: str) -> str:
     return next(iter((done.stdout or done.stderr).splitlines()), "")
 
 
-def cpu() -> str:
-    """Return what the processor is called."""
-    found = None
-    if Path("/proc/cpuinfo").exists():
-        pattern = re.compile(r"^(?:model name|Model)\s*: (.+)", re.MULTILINE)
-        found = pattern.search(Path("/proc/cpuinfo").read_text(encoding="utf-8"))
-    return found[1].strip() if found else platform.processor() or platform.machine()
-
-
 def machine() -> dict[str, object]:
     """Return on what the benchmarks run; no name of a host or a person."""
+    seen = pyperf.Run([1.0], metadata={"name": "machine"}).get_metadata()
     return {
-        "cpu": cpu(),
+        "cpu": seen.get("cpu_model_name") or platform.processor() or "a processor",
         "cpus": os.cpu_count(),
         "architecture": platform.machine(),
         "memory_mib": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20,
         "virtual": first_line("systemd-detect-virt"),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        **{name: seen[name] for name in DETAILS if name in seen},
         "openssl": ssl.OPENSSL_VERSION,
         "tools": {tool: first_line(tool, "--version") for tool in TOOLS},
     }

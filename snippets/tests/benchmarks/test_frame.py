@@ -19,7 +19,7 @@ FIGURE = Figure("copy", "s", {"ours": [1.0, 4.0, 3.0], "theirs": [2.0, 2.0, 2.0]
 def test_the_ratio_is_of_values_of_one_repeat() -> None:
     """The median is that of the ratios, not the ratio of the medians."""
     figure = Figure("x", "s", {"a": [1.0, 10.0, 100.0], "b": [10.0, 1.0, 50.0]})
-    assert {"b": Spread(2.0, 0.1, 10.0)} == frame.ratios(figure)
+    assert {"b": Spread(2.0, 1.9, 0.1, 10.0)} == frame.ratios(figure)
     assert {} == frame.ratios(Figure("x", "1/s", {"a": [1.0]}))
     with pytest.raises(ValueError, match="zip"):
         frame.ratios(Figure("x", "s", {"a": [1.0], "b": [1.0, 2.0]}))
@@ -72,9 +72,10 @@ def test_a_report_can_be_judged(tmp_path: Path) -> None:
     assert {"commit", "date", "quick", "noise"} < set(report)
     [figure] = report["figures"]
     assert FIGURE.series == figure["series"]
-    ratios = {"theirs": {"median": 1.5, "least": 0.5, "most": 2.0}}
+    ratios = {"theirs": {"median": 1.5, "deviation": 0.5, "least": 0.5, "most": 2.0}}
     assert (3, ratios) == (figure["repeats"], figure["ratios"])
-    assert {"median": 3.0, "least": 1.0, "most": 4.0} == figure["spread"]["ours"]
+    ours = {"median": 3.0, "deviation": 1.0, "least": 1.0, "most": 4.0}
+    assert ours == figure["spread"]["ours"]
 
 
 def test_a_noisy_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

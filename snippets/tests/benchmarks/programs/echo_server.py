@@ -85,7 +85,7 @@ def main(name: str) -> None:
             say(cast(tuple[str, int], server.server_address))
             server.serve_forever()
     elif name == "uvloop-protocol":
-        import uvloop  # noqa: PLC0415 - only this server needs it
+        import uvloop  # only this server needs it
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve_protocol())

@@ -119,7 +119,7 @@ def loaded(
     size: int = 64,
 ) -> Iterator[Callable[[float], Run]]:
     """Open the connections; what is yielded runs the load for so many seconds."""
-    command = [load, port, str(active), str(idle), str(size)]
+    command = [str(load), port, str(active), str(idle), str(size)]
     with running(command, LOAD_CPU) as process:
         assert process.stdin is not None
         if line(process) != "ready":
