@@ -63,7 +63,7 @@ def test_without_a_compiler(
     assert f"not measured: echo servers, {why}\n" == capsys.readouterr().out
 
 
-@pytest.mark.skipif(not LINUX, reason="the load is for Linux")
+@pytest.mark.linux
 def test_the_load_counts_what_came_back(tmp_path: Path) -> None:
     """What the load calls messages is what a server has echoed, byte by byte."""
     code = (
