@@ -93,3 +93,35 @@ def test_elsewhere_than_on_linux_it_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(SystemExit) as caught:
         arp_sniffer.main()
     assert "cannot sniff here: only Linux has packet sockets" == caught.value.code
+
+
+# Sends a tagged request over lo and prints for a socket of each kind what the frame's
+# type is, and the tag if the kernel tells it. 263 and 8 are SOL_PACKET and
+# PACKET_AUXDATA (linux/if_packet.h); 0x10 in the status says that there is a tag.
+TELL = """
+import socket, struct, sys
+frame = bytes.fromhex(sys.argv[1])
+sockets = []
+for protocol in (0x0003, 0x0806):  # ETH_P_ALL, ETH_P_ARP
+    sniffing = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
+    sniffing.setsockopt(263, 8, 1)
+    sniffing.settimeout(10)
+    sniffing.bind(("lo", protocol))
+    sockets.append(sniffing)
+sockets[0].send(frame)
+for sniffing in sockets:
+  with sniffing:
+    kind = socket.PACKET_OUTGOING
+    while kind == socket.PACKET_OUTGOING:
+        data, ancillary, _, (_, _, kind, _, _) = sniffing.recvmsg(2048, 64)
+    status, _, _, _, _, tag, _ = struct.unpack("IIIHHHH", ancillary[0][2])
+    print(data[12:14].hex(), tag if status & 0x10 else None)
+"""
+
+
+def test_whom_the_kernel_tells_of_a_tag() -> None:
+    """It takes the first tag off, and tells a socket for all protocols only."""
+    frame = FRAMES[0][:12] + TAG + FRAMES[0][12:]
+    with TestSniffer().sandbox() as sandbox:
+        done = sandbox.run("alice", sys.executable, "-c", TELL, frame.hex())
+    assert ("0806 5\n0806 None\n", "") == (done.stdout, done.stderr)

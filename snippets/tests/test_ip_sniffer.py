@@ -179,3 +179,17 @@ def test_elsewhere_than_on_linux_it_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(SystemExit) as caught:
         ip_sniffer.main()
     assert "cannot sniff here: only Linux has packet sockets" == caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("snippet", "traffic"),
+    [("ip_sniffer", sniffer.PING), ("tcp_sniffer", sniffer.HTTP)],
+)
+def test_two_tags_are_malformed(snippet: str, traffic: sniffer.Traffic) -> None:
+    """The kernel takes one of two tags off; what is left is told to be no packet."""
+    test = sniffer.contract(snippet, traffic)()
+    frame = traffic.frame[:12] + TAG + TAG + traffic.frame[12:]
+    with test.sniffing() as (sandbox, server):
+        test.send(sandbox, frame)
+        lines = test.lines_until_marker(sandbox, server)
+    assert any(line.startswith("eth0 malformed: ") for line in lines)
