@@ -1,39 +1,41 @@
-"""The two sendfile snippets against ``cp``, ``shutil`` and C, each as a whole process.
+"""The two sendfile snippets against what else copies, each as a whole process.
 
 The source is in the page cache, for it has just been written and read. A target is
 removed after each run, outside the time that counts.
 """
 
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.frame import DEADLINE, ROOT, Figure, interleaved, wait
+from benchmarks._processes import PROGRAMS, SNIPPETS, compiled, lacks, workplace
+from benchmarks.frame import Figure, interleaved, wait
 
 MIB = 1024 * 1024
-COPY = str(ROOT / "snippets" / "sendfile_copy.py")
-TCP = str(ROOT / "snippets" / "sendfile_tcp.py")
+COPY = str(SNIPPETS / "sendfile_copy.py")
+TCP = str(SNIPPETS / "sendfile_tcp.py")
 SHUTIL = "import shutil, sys; shutil.copyfile(*sys.argv[1:])"
-PROGRAM_IN_C = Path(__file__).with_suffix(".c")
+READ_AND_WRITE = str(PROGRAMS / "read_and_write.py")
 
 
 def measure(quick: bool) -> list[Figure]:
     """Return the time of a copy, and the throughput over loopback; 1 GiB each."""
-    size, repeats = (16, 3) if quick else (1024, 11)  # MiB, rounds
-    with tempfile.TemporaryDirectory(prefix="sendfile-") as name:
-        folder = Path(name)
+    size, repeats = (16, 2) if quick else (1024, 9)  # MiB, rounds
+    if lacks("sendfile", "cc:gcc", "cp:coreutils"):
+        return []
+    with workplace() as folder:
         write_source(folder / "source", size)
-        figures = [Figure("sendfile-copy", "s", copies(folder, repeats))]
-        program = compiled(folder)
-        if program:
-            series = transfers(folder, program, size, repeats)
-            figures.append(Figure("sendfile-tcp", "MiB/s", series))
-    return figures
+        program = compiled("sendfile.c", folder)
+        copied = copies(folder, program, repeats)
+        transferred = transfers(folder, program, size, repeats)
+    note = f"{size:,} MiB in the page cache; the time of whole processes."
+    return [
+        Figure("sendfile-copy", "s", copied, note=note),
+        Figure("sendfile-tcp", "MiB/s", transferred, note=note),
+    ]
 
 
 def write_source(path: Path, size: int) -> None:
@@ -46,7 +48,7 @@ def write_source(path: Path, size: int) -> None:
             pass
 
 
-def copies(folder: Path, repeats: int) -> dict[str, list[float]]:
+def copies(folder: Path, program: Path, repeats: int) -> dict[str, list[float]]:
     """Return the seconds that each way to copy takes.
 
     No target is there before: what is truncated and written anew, ext4 starts to write
@@ -56,6 +58,8 @@ def copies(folder: Path, repeats: int) -> dict[str, list[float]]:
         "sendfile_copy.py": [sys.executable, COPY],
         "cp --reflink=never": ["cp", "--reflink=never"],
         "shutil.copyfile": [sys.executable, "-c", SHUTIL],
+        "read and write in Python": [sys.executable, READ_AND_WRITE],
+        "sendfile loop in C": [str(program), "copy"],
     }
     source, target = folder / "source", folder / "target"
 
@@ -69,21 +73,6 @@ def copies(folder: Path, repeats: int) -> dict[str, list[float]]:
 
     runs = {label: partial(seconds, command) for label, command in commands.items()}
     return interleaved(runs, repeats)
-
-
-def compiled(folder: Path) -> Path | None:
-    """Compile the program in C into *folder*; None, and a line, if that cannot be."""
-    compiler = shutil.which("cc")
-    if not compiler:
-        print("not measured: sendfile-tcp, there is no C compiler (Debian package gcc)")
-        return None
-    program = folder / "in-c"
-    subprocess.run(
-        [compiler, "-O2", "-Wall", "-o", str(program), str(PROGRAM_IN_C)],
-        check=True,
-        timeout=DEADLINE,
-    )
-    return program
 
 
 def transfers(

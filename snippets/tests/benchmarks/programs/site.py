@@ -3,7 +3,7 @@
 It is built from a copy of this project, and from one with ten times as many sections:
 each chapter, its files and its results ten times under other names.
 
-    python snippets/tests/benchmarks/site.py --quick
+    python snippets/tests/benchmarks/programs/site.py --quick
 """
 
 import argparse
@@ -21,11 +21,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.frame import Figure
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 NEEDED = ("docs", "snippets", "pyproject.toml", "LICENSE")
 TIMES = 10
 RESULTS = 60  # of each snippet: about as many as its tests give

@@ -1,5 +1,6 @@
-/* What sendfile_tcp.py does, with nothing but the calls: the size, the file by a loop
- * around sendfile, and one byte back. Usage: sendfile receive FILE | send FILE PORT */
+/* What sendfile_copy.py and sendfile_tcp.py do, with nothing but the calls: a loop
+ * around sendfile, and over TCP the size before it and one byte back.
+ * Usage: sendfile copy SOURCE TARGET | receive FILE | send FILE PORT */
 
 #include <arpa/inet.h>
 #include <endian.h>
@@ -39,23 +40,47 @@ static void receive(int listener, const char *path) {
     check(send(conn, "\x06", 1, 0) == 1, "send");
 }
 
-static void transmit(int conn, const char *path) {
+static int opened(const char *path, uint64_t *size) {
     int file = open(path, O_RDONLY);
     struct stat info;
-    check(file >= 0 && fstat(file, &info) == 0, "open");
-    uint64_t size = htobe64(info.st_size);
-    check(send(conn, &size, sizeof size, 0) == sizeof size, "send");
-    for (uint64_t left = info.st_size; left > 0;) {
-        ssize_t count = sendfile(conn, file, NULL, left);
+    check(file >= 0 && fstat(file, &info) == 0, path);
+    *size = info.st_size;
+    return file;
+}
+
+static void send_all(int target, int file, uint64_t left) {
+    while (left > 0) {
+        ssize_t count = sendfile(target, file, NULL, left);
         check(count > 0, "sendfile");
         left -= count;
     }
+}
+
+static void copy(const char *source, const char *path) {
+    uint64_t size;
+    int file = opened(source, &size);
+    int target = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    check(target >= 0, path);
+    send_all(target, file, size);
+    check(close(target) == 0, "close");
+}
+
+static void transmit(int conn, const char *path) {
+    uint64_t size;
+    int file = opened(path, &size);
+    uint64_t announced = htobe64(size);
+    check(send(conn, &announced, sizeof announced, 0) == sizeof announced, "send");
+    send_all(conn, file, size);
     check(recv(conn, buffer, 1, 0) == 1, "recv");
 }
 
 int main(int argc, char **argv) {
     if (argc < 3)
         return 2;
+    if (argc == 4 && strcmp(argv[1], "copy") == 0) {
+        copy(argv[2], argv[3]);
+        return 0;
+    }
     int sock = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t length = sizeof address;
