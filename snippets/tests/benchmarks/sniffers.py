@@ -90,7 +90,7 @@ def live(sandbox: Sandbox, sender: Path, quick: bool) -> Figure:
         ],
         "tcpdump -w /dev/null": ["--kind=drops", "--start=128000", "--", *tcpdump],
     }
-    seconds, steps = ("0.05", "1") if quick else ("0.2", "3")
+    seconds, steps = ("0.02", "0") if quick else ("0.2", "3")
     search = [sys.executable, str(PROGRAMS / "sniffing.py"), f"--sender={sender}"]
     search += [f"--packets={MIX}", f"--seconds={seconds}", f"--steps={steps}"]
     search += ["--cores", *map(str, processors())]

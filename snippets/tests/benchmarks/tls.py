@@ -66,8 +66,10 @@ def measure(quick: bool) -> list[Figure]:
             "tls-bulk",
             "MiB/CPU s",
             bulk,
-            note=f"TLS 1.3, by openssl s_client; without TLS {RECORD:,} bytes at a time."
-            f" {placement()}".rstrip(),
+            note=(
+                "TLS 1.3, asked for by openssl s_client; without TLS, of messages of"
+                f" {RECORD:,} bytes. {placement()}"
+            ).strip(),
         ),
         Figure(
             "tls-handshake",
