@@ -6,31 +6,29 @@ All servers run at once and wait; each repeat puts the load to one after the oth
 import contextlib
 import itertools
 import resource
-import shutil
 import statistics
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from subprocess import Popen
 
-from benchmarks._serving import (
+from benchmarks._processes import (
     PROGRAMS,
-    SAME_CPU,
-    SERVER_CPU,
     SNIPPETS,
-    NotMeasured,
-    Run,
+    Command,
+    Server,
     compiled,
-    line,
-    loaded,
-    private_bytes,
-    running,
+    lacks,
+    placement,
+    python,
+    serving,
+    workplace,
 )
-from benchmarks.frame import DEADLINE, Figure, interleaved
+from benchmarks._serving import Run, loaded
+from benchmarks.frame import Figure, interleaved
+from benchmarks.tls import make_certificate
 
 SIZES = (64, 16_384)  # bytes of a message
 ACTIVE = (1, 10, 100, 1000)  # connections, all of them active
@@ -44,8 +42,10 @@ Turn = Callable[[float], Run]
 
 UVLOOP = "uvloop Protocol"
 TLS = "tls_selectors_server.py"
+SELECT = "select_server.py"
+SNIPPETS_TOO = ("selectors_server.py", "poll_server.py", SELECT, "thread_server.py")
 IDLE_LABELS = (
-    *("epoll_server.py", "selectors_server.py", "poll_server.py", "select_server.py"),
+    *("epoll_server.py", "selectors_server.py", "poll_server.py", SELECT),
     *("asyncio Protocol", "C epoll"),
 )
 FRESH_LABELS = (
@@ -55,177 +55,165 @@ FRESH_LABELS = (
 
 
 @dataclass(frozen=True)
-class Server:
+class Measured:
     """A server that waits, and what loads it."""
 
     label: str
-    process: Popen[str]
-    port: str
+    server: Server
     load: Path
 
+    def loaded(
+        self, active: int, idle: int = 0, size: int = 64
+    ) -> AbstractContextManager[Turn]:
+        """Open connections to it, as ``_serving.loaded`` does."""
+        return loaded(self.server, self.load, active=active, idle=idle, size=size)
 
-def commands(folder: Path) -> dict[str, tuple[Sequence[str | Path], Path]]:
+    def private_bytes(self) -> int:
+        """Return the memory that is this process's alone (``man 5 proc_pid_smaps``)."""
+        path = Path(f"/proc/{self.server.process.pid}/smaps_rollup")
+        rows = path.read_text(encoding="utf-8").splitlines()[1:]
+        fields = dict(row.split(":", 1) for row in rows)
+        names = ("Private_Clean", "Private_Dirty")
+        return sum(int(fields[name].split()[0]) * 1024 for name in names)
+
+
+def commands(folder: Path) -> dict[str, tuple[Command, Path]]:
     """Return for each label the command of the server, and its load.
 
-    Raises NotMeasured where the load cannot be made. The first is what the others are
-    compared with.
+    The first is what the others are compared with.
     """
-    load = compiled("load", folder)
-    found: dict[str, tuple[Sequence[str | Path], Path]] = {}
-
-    def snippet(name: str, load: Path, *options: str) -> None:
-        script = SNIPPETS / f"{name}.py"
-        found[script.name] = [sys.executable, script, "--port", "0", *options], load
-
-    def other(label: str, name: str) -> None:
-        found[label] = [sys.executable, PROGRAMS / "echo_server.py", name], load
-
-    snippet("epoll_server", load)
-    if find_spec("uvloop"):
-        other(UVLOOP, "uvloop-protocol")
-    else:
+    load = compiled("load.c", folder)
+    others = {
+        UVLOOP: "uvloop-protocol",
+        "asyncio Protocol": "asyncio-protocol",
+        "asyncio streams": "asyncio-streams",
+        "socketserver.ThreadingTCPServer": "socketserver",
+    }
+    if not find_spec("uvloop"):
+        del others[UVLOOP]
         print(f"not measured: {UVLOOP}, there is no uvloop: pip install uvloop")
-    other("asyncio Protocol", "asyncio-protocol")
-    other("asyncio streams", "asyncio-streams")
-    found["C epoll"] = [compiled("epoll_echo", folder)], load
-    for name in ("selectors_server", "poll_server", "select_server", "thread_server"):
-        snippet(name, load)
-    other("socketserver.ThreadingTCPServer", "socketserver")
+    found: dict[str, tuple[Command, Path]] = {
+        "epoll_server.py": (snippet("epoll_server.py"), load)
+    }
+    for label, name in others.items():
+        found[label] = python(PROGRAMS / "echo_server.py", name), load
+    found["C epoll"] = [compiled("epoll_echo.c", folder)], load
+    for label in SNIPPETS_TOO:
+        found[label] = snippet(label), load
     try:
-        load_tls = compiled("load", folder, "-DWITH_TLS", "-lssl", "-lcrypto")
-        cert, key = certificate(folder)
-    except NotMeasured as why:
-        print(f"not measured: {TLS}, {why}")
+        load_tls = compiled("load.c", folder, "-DWITH_TLS", "-lssl", "-lcrypto")
+    except subprocess.CalledProcessError:
+        print(f"not measured: {TLS}, its load needs Debian's libssl-dev")
     else:
-        snippet("tls_selectors_server", load_tls, "--cert", cert, "--key", key)
+        make_certificate(folder)
+        found[TLS] = snippet(TLS), load_tls
     return found
 
 
-def certificate(folder: Path) -> tuple[str, str]:
-    """Make a key and its certificate in *folder*; return their paths."""
-    if not shutil.which("openssl"):
-        raise NotMeasured("openssl is missing: install Debian's openssl")
-    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-noenc", "-days", "2"),
-            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-            *("-subj", "/CN=localhost", "-keyout", key, "-out", cert),
-        ],
-        check=True,
-        capture_output=True,
-        timeout=DEADLINE,
-    )
-    return cert, key
+def snippet(name: str) -> Command:
+    """Return the command of a server among the snippets."""
+    return python(SNIPPETS / name, "--port=0")
 
 
 @contextlib.contextmanager
-def started(folder: Path, labels: Collection[str] = ()) -> Iterator[list[Server]]:
+def started(folder: Path, labels: Collection[str] = ()) -> Iterator[list[Measured]]:
     """Run all servers, or those of *labels*, until the ``with`` block is left."""
     with contextlib.ExitStack() as stack:
         servers = []
         for label, (command, load) in commands(folder).items():
             if not labels or label in labels:
-                process = stack.enter_context(running(command, SERVER_CPU))
-                port = line(process).rpartition(":")[2]
-                servers.append(Server(label, process, port, load))
+                server = stack.enter_context(serving(command, folder))
+                servers.append(Measured(label, server, load))
         yield servers
 
 
 def runs(
-    servers: list[Server], active: int, idle: int, size: int, repeats: int
+    servers: list[Measured], active: int, idle: int, size: int, repeats: int
 ) -> dict[str, list[Run]]:
     """Return for each label what its runs gave, taken in turn.
 
     A server that cannot have so many connections is left out.
     """
-    kept: dict[str, list[Run]] = {server.label: [] for server in servers}
+    kept: dict[str, list[Run]] = {}
+    turns: dict[str, Callable[[], float]] = {}
     with contextlib.ExitStack() as stack:
-        turns: dict[str, Callable[[], float]] = {}
-        for server in servers:
-            if server.label == "select_server.py" and active + idle > SELECT_MOST:
+        for each in servers:
+            if each.label == SELECT and active + idle > SELECT_MOST:
                 continue
-            run = stack.enter_context(
-                loaded(
-                    *(server.process, server.load, server.port),
-                    active=active,
-                    idle=idle,
-                    size=size,
-                )
-            )
+            run = stack.enter_context(each.loaded(active, idle, size))
 
-            def turn(label: str = server.label, run: Turn = run) -> float:
-                kept[label].append(run(SECONDS))
+            def turn(label: str = each.label, run: Turn = run) -> float:
+                kept.setdefault(label, []).append(run(SECONDS))
                 return kept[label][-1].efficiency
 
-            turns[server.label] = turn
+            turns[each.label] = turn
         interleaved(turns, repeats)
-    return {label: found[1:] for label, found in kept.items() if found}
+    return {label: found[1:] for label, found in kept.items()}  # the first warms up
 
 
-def busiest(found: dict[str, list[Run]]) -> str:
+def how_busy(found: dict[str, list[Run]]) -> str:
     """Return a note on how busy the load was: it is not to be what limits."""
-    shares = {
-        label: statistics.median(run.load_cpu / run.seconds for run in taken)
-        for label, taken in found.items()
-    }
-    label = max(shares, key=lambda label: shares[label])
-    servers = {
-        label: statistics.median(run.server_cpu / run.seconds for run in taken)
-        for label, taken in found.items()
-    }
-    idlest = min(servers, key=lambda label: servers[label])
+
+    def share(label: str, kind: str) -> float:
+        shares = [float(getattr(run, kind)) / run.seconds for run in found[label]]
+        return statistics.median(shares)
+
+    busiest = max(found, key=lambda label: share(label, "load_cpu"))
+    idlest = min(found, key=lambda label: share(label, "server_cpu"))
     return (
-        f"{SAME_CPU}the load was busy for at most {shares[label]:.0%} of the time"
-        f" ({label}), the server for at least {servers[idlest]:.0%} ({idlest})"
-    )
+        f"The load was busy for at most {share(busiest, 'load_cpu'):.0%} of the time"
+        f" ({busiest}), the server for at least {share(idlest, 'server_cpu'):.0%}"
+        f" ({idlest}). {placement()}"
+    ).strip()
 
 
 def measure(quick: bool) -> list[Figure]:
     """Return messages per processor second and per second, and memory a connection."""
-    if sys.platform != "linux":
-        print(
-            "not measured: echo servers, their processor time is read as Linux has it"
-        )
+    if lacks("echo servers", "cc:gcc", "openssl:openssl"):
         return []
-    repeats = 1 if quick else REPEATS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
     try:
-        with tempfile.TemporaryDirectory(prefix="echo-") as name:
-            with started(Path(name)) as servers:
-                visit(servers)
-                figures = echoes(servers, repeats, ACTIVE[:2] if quick else ACTIVE)
-            with started(Path(name), IDLE_LABELS) as servers:
-                visit(servers)
-                figures += among_idle(servers, repeats, IDLE[:2] if quick else IDLE)
-            with started(Path(name), FRESH_LABELS) as servers:
-                figures.append(fresh(servers, repeats, 10 if quick else 1000))
-            return [*figures, memory(Path(name), 100 if quick else 1000)]
-    except NotMeasured as why:
-        print(f"not measured: echo servers, {why}")
-        return []
+        with workplace() as folder:
+            return figures(folder, quick, 1 if quick else REPEATS)
     finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
 
-def visit(servers: list[Server]) -> None:
+def figures(folder: Path, quick: bool, repeats: int) -> list[Figure]:
+    """Return all figures; the servers of each kind of figure are started anew."""
+    with started(folder) as servers:
+        visit(servers)
+        found = echoes(servers, repeats, ACTIVE[:2] if quick else ACTIVE)
+    with started(folder, IDLE_LABELS) as servers:
+        visit(servers)
+        found += among_idle(servers, repeats, IDLE[:2] if quick else IDLE)
+    with started(folder, FRESH_LABELS) as servers:
+        found.append(fresh(servers, repeats, 10 if quick else 1000))
+    with started(folder) as servers:
+        found.append(memory(servers, 100 if quick else 1000))
+    return found
+
+
+def visit(servers: list[Measured]) -> None:
     """Connect to each of *servers*, and leave.
 
     CPython's asyncio asks ``recv`` for 256 KiB. glibc maps memory for each call, and
     unmaps it, until so large a piece has been freed whole, as when a client leaves.
     """
     for server in servers:
-        with loaded(server.process, server.load, server.port, active=0, idle=1):
+        with server.loaded(active=0, idle=1):
             pass
 
 
-def echoes(servers: list[Server], repeats: int, active: Sequence[int]) -> list[Figure]:
+def echoes(
+    servers: list[Measured], repeats: int, active: Sequence[int]
+) -> list[Figure]:
     """Return the figures of connections that are all active."""
     figures = []
     for size, count in itertools.product(SIZES, active):
         found = runs(servers, count, 0, size, repeats)
-        note = busiest(found)
+        note = how_busy(found)
         for kind, unit in (
             ("efficiency", "messages per CPU second"),
             ("rate", "messages/s"),
@@ -240,7 +228,7 @@ def echoes(servers: list[Server], repeats: int, active: Sequence[int]) -> list[F
     return figures
 
 
-def fresh(servers: list[Server], repeats: int, active: int) -> Figure:
+def fresh(servers: list[Measured], repeats: int, active: int) -> Figure:
     """Return the figure of servers that no client has left before: see ``visit``."""
     found = runs(servers, active, 0, SIZES[0], repeats)
     series = {
@@ -251,7 +239,7 @@ def fresh(servers: list[Server], repeats: int, active: int) -> Figure:
 
 
 def among_idle(
-    servers: list[Server], repeats: int, idle: Sequence[int]
+    servers: list[Measured], repeats: int, idle: Sequence[int]
 ) -> list[Figure]:
     """Return the figures of ten active connections among many that are idle."""
     figures = []
@@ -262,25 +250,23 @@ def among_idle(
             for label, taken in found.items()
         }
         unit, at = "CPU µs per message", f"idle-at-{count}"
-        note = busiest(found)
+        note = how_busy(found)
         figures.append(Figure(at, unit, series, plot="idle", x=count, note=note))
     return figures
 
 
-def memory(folder: Path, connections: int) -> Figure:
+def memory(servers: list[Measured], connections: int) -> Figure:
     """Return the memory that a connection costs a server that has just started.
 
     Each has echoed one byte. What the kernel keeps for a socket is not in it.
     """
     series = {}
-    with started(folder) as servers:
-        for server in servers:
-            place = server.process, server.load, server.port
-            with loaded(*place, active=0, idle=1):
-                before = private_bytes(server.process)  # what is made once is made
-            with loaded(*place, active=0, idle=connections):
-                cost = private_bytes(server.process) - before
-            if cost > 0:  # the kernel counts pages: with few connections, none
-                series[server.label] = [cost / connections / 1024]
+    for server in servers:
+        with server.loaded(active=0, idle=1):
+            before = server.private_bytes()  # what is made once is made
+        with server.loaded(active=0, idle=connections):
+            cost = server.private_bytes() - before
+        if cost > 0:  # the kernel counts pages: with few connections, none
+            series[server.label] = [cost / connections / 1024]
     note = f"{connections} connections, to a server that has had one before"
     return Figure("echo-memory", "KiB a connection", series, note=note)

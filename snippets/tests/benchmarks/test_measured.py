@@ -39,6 +39,7 @@ def check(figures: list[Figure]) -> set[str]:
     return {figure.name for figure in figures}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "measure", MEASURED, ids=[measure.__module__ for measure in MEASURED]
 )
@@ -52,6 +53,7 @@ def test_it_measures(measure: Measure, capsys: pytest.CaptureFixture[str]) -> No
     assert set(psutil.Process().children()) <= before  # which pytest may have started
 
 
+@pytest.mark.slow
 def test_the_sniffers_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     """The parser always, and the program where a sandbox can be made."""
     there = all(map(shutil.which, ("cc", "tcpdump")))
