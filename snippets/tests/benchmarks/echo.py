@@ -8,7 +8,7 @@ import itertools
 import resource
 import statistics
 import subprocess
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -35,8 +35,6 @@ ACTIVE = (1, 10, 100, 1000)  # connections, all of them active
 IDLE = (0, 100, 1000, 5000)  # connections, beside TEN that are active
 TEN = 10
 SELECT_MOST = 1000  # connections: descriptors below 1,024
-REPEATS = 5
-SECONDS = 0.12  # of load in one repeat
 
 Turn = Callable[[float], Run]
 
@@ -52,6 +50,14 @@ FRESH_LABELS = (
     *("epoll_server.py", UVLOOP, "asyncio Protocol", "asyncio streams"),
     "C epoll",
 )
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often each server is loaded, and for how many seconds each time."""
+
+    repeats: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -116,19 +122,19 @@ def snippet(name: str) -> Command:
 
 
 @contextlib.contextmanager
-def started(folder: Path, labels: Collection[str] = ()) -> Iterator[list[Measured]]:
-    """Run all servers, or those of *labels*, until the ``with`` block is left."""
+def started(
+    folder: Path, servers: Mapping[str, tuple[Command, Path]]
+) -> Iterator[list[Measured]]:
+    """Run *servers*, as ``commands`` has them, until the ``with`` block is left."""
     with contextlib.ExitStack() as stack:
-        servers = []
-        for label, (command, load) in commands(folder).items():
-            if not labels or label in labels:
-                server = stack.enter_context(serving(command, folder))
-                servers.append(Measured(label, server, load))
-        yield servers
+        yield [
+            Measured(label, stack.enter_context(serving(command, folder)), load)
+            for label, (command, load) in servers.items()
+        ]
 
 
 def runs(
-    servers: list[Measured], active: int, idle: int, size: int, repeats: int
+    servers: list[Measured], active: int, idle: int, size: int, pace: Pace
 ) -> dict[str, list[Run]]:
     """Return for each label what its runs gave, taken in turn.
 
@@ -143,11 +149,11 @@ def runs(
             run = stack.enter_context(each.loaded(active, idle, size))
 
             def turn(label: str = each.label, run: Turn = run) -> float:
-                kept.setdefault(label, []).append(run(SECONDS))
+                kept.setdefault(label, []).append(run(pace.seconds))
                 return kept[label][-1].efficiency
 
             turns[each.label] = turn
-        interleaved(turns, repeats)
+        interleaved(turns, pace.repeats)
     return {label: found[1:] for label, found in kept.items()}  # the first warms up
 
 
@@ -175,23 +181,27 @@ def measure(quick: bool) -> list[Figure]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
     try:
         with workplace() as folder:
-            return figures(folder, quick, 1 if quick else REPEATS)
+            return figures(folder, quick)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
 
-def figures(folder: Path, quick: bool, repeats: int) -> list[Figure]:
+def figures(folder: Path, quick: bool) -> list[Figure]:
     """Return all figures; the servers of each kind of figure are started anew."""
-    with started(folder) as servers:
-        visit(servers)
-        found = echoes(servers, repeats, ACTIVE[:2] if quick else ACTIVE)
-    with started(folder, IDLE_LABELS) as servers:
-        visit(servers)
-        found += among_idle(servers, repeats, IDLE[:2] if quick else IDLE)
-    with started(folder, FRESH_LABELS) as servers:
-        found.append(fresh(servers, repeats, 10 if quick else 1000))
-    with started(folder) as servers:
-        found.append(memory(servers, 100 if quick else 1000))
+    pace = Pace(1, 0.02) if quick else Pace(5, 0.12)
+    servers = commands(folder)
+    few = {label: servers[label] for label in IDLE_LABELS if label in servers}
+    others = {label: servers[label] for label in FRESH_LABELS if label in servers}
+    with started(folder, servers) as measured:
+        visit(measured)
+        found = echoes(measured, pace, ACTIVE[:2] if quick else ACTIVE)
+    with started(folder, few) as measured:
+        visit(measured)
+        found += among_idle(measured, pace, IDLE[:2] if quick else IDLE)
+    with started(folder, others) as measured:
+        found.append(fresh(measured, pace, 10 if quick else 1000))
+    with started(folder, servers) as measured:
+        found.append(memory(measured, 100 if quick else 1000))
     return found
 
 
@@ -206,13 +216,11 @@ def visit(servers: list[Measured]) -> None:
             pass
 
 
-def echoes(
-    servers: list[Measured], repeats: int, active: Sequence[int]
-) -> list[Figure]:
+def echoes(servers: list[Measured], pace: Pace, active: Sequence[int]) -> list[Figure]:
     """Return the figures of connections that are all active."""
     figures = []
     for size, count in itertools.product(SIZES, active):
-        found = runs(servers, count, 0, size, repeats)
+        found = runs(servers, count, 0, size, pace)
         note = how_busy(found)
         for kind, unit in (
             ("efficiency", "messages per CPU second"),
@@ -228,9 +236,9 @@ def echoes(
     return figures
 
 
-def fresh(servers: list[Measured], repeats: int, active: int) -> Figure:
+def fresh(servers: list[Measured], pace: Pace, active: int) -> Figure:
     """Return the figure of servers that no client has left before: see ``visit``."""
-    found = runs(servers, active, 0, SIZES[0], repeats)
+    found = runs(servers, active, 0, SIZES[0], pace)
     series = {
         label: [run.efficiency for run in taken] for label, taken in found.items()
     }
@@ -239,12 +247,12 @@ def fresh(servers: list[Measured], repeats: int, active: int) -> Figure:
 
 
 def among_idle(
-    servers: list[Measured], repeats: int, idle: Sequence[int]
+    servers: list[Measured], pace: Pace, idle: Sequence[int]
 ) -> list[Figure]:
     """Return the figures of ten active connections among many that are idle."""
     figures = []
     for count in idle:
-        found = runs(servers, TEN, count, SIZES[0], repeats)
+        found = runs(servers, TEN, count, SIZES[0], pace)
         series = {
             label: [1e6 / run.efficiency for run in taken]
             for label, taken in found.items()

@@ -24,7 +24,6 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
         "commands",
         lambda folder: {k: v for k, v in commands(folder).items() if k in FEW},
     )
-    monkeypatch.setattr(echo, "SECONDS", 0.01)
     monkeypatch.setattr(echo, "SELECT_MOST", 50)  # so that it is left out above
 
 
