@@ -30,7 +30,7 @@ extensions = [
     "consoles",
     "formats",
     "grid_filter",
-    "measurements",
+    *("measurements", "measured", "conclusions"),
     "mended",
     "navigation",
 ]

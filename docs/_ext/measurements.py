@@ -1,12 +1,20 @@
 """Puts what ``nox -s bench`` measured into the pages, as substitutions.
 
 For a figure that is called ``copy`` in docs/benchmarks/*.json, a page may say
-``|copy-ratio|`` (its first series to the second) and ``|copy-median|`` (its first
-series). Each stands for the number, its spread, the machine and the date, for every
-machine that there is a file of; where nothing was measured it says so.
+
+- ``|copy-ratio|``: its first series to the second;
+- ``|copy-to-cp-reflink-never|``: its first series to the one with the label
+  ``cp --reflink=never``;
+- ``|copy-median|``: its first series;
+- ``|copy-median-of-shutil-copyfile|``: the series with the label ``shutil.copyfile``.
+
+Each stands for the number, its spread, the machine and the date, for every machine
+that there is a file of; where nothing was measured it says so.
 """
 
+import hashlib
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -17,9 +25,15 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging, rst
 from sphinx.util.typing import ExtensionMetadata
 
-NAME = re.compile(r"\|(?P<figure>[a-z0-9-]+)-(?P<kind>ratio|median)\|")
-SHOWN = "shown measurements"  # a key of env.metadata[docname]
+NAME = re.compile(
+    r"\|(?P<figure>[a-z0-9-]+?)"
+    r"-(?P<kind>ratio|median|to-[a-z0-9-]+|median-of-[a-z0-9-]+)\|"
+)
+SHOWN = "shown measurements"  # keys of env.metadata[docname]
+FIGURES = "figures drawn or concluded from"
+FINGERPRINT = "fingerprint of the figures"
 NOT_MEASURED = "not measured"
+DIGITS = 3  # the fourth differs from run to run
 
 logger = logging.getLogger(__name__)
 
@@ -32,16 +46,18 @@ def load(app: Sphinx) -> None:
     _reports[app.env] = read(Path(app.srcdir) / "benchmarks")
 
 
+def reports(env: BuildEnvironment) -> list[Report]:
+    """Return what was read: a report for each machine."""
+    return _reports[env]
+
+
 def read(folder: Path) -> list[Report]:
     """Return the files in *folder*; warn of each that cannot be used."""
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
-            place(report)
-            for figure in report["figures"]:
-                number(figure, "ratio")
-                number(figure, "median")
+            check(report)
         except (OSError, ValueError, LookupError, TypeError) as error:
             logger.warning(
                 "%s says nothing on this site: %r; run nox -s bench again or delete it",
@@ -53,17 +69,66 @@ def read(folder: Path) -> list[Report]:
     return found
 
 
+def check(report: Report) -> None:
+    """Raise an error where a page could not show *report*, or should not."""
+    if report["quick"]:
+        raise ValueError("a quick run shows that it runs, and measures nothing")
+    place(report)
+    noise(report)
+    for key in ("commit", "uncommitted_changes"):
+        report[key]
+    for figure in report["figures"]:
+        for key in ("name", "plot", "x", "note"):
+            figure[key]
+        for label in figure["series"]:
+            number(figure, "median-of-" + slug(label))
+        for label in figure["ratios"]:
+            number(figure, "to-" + slug(label))
+
+
+def figures(report: Report, name: str) -> list[Report]:
+    """Return the points of the plot *name* by x, or else the one figure *name*."""
+    points = [each for each in report["figures"] if name == each["plot"]]
+    named = [each for each in report["figures"] if name == each["name"]]
+    return sorted(points, key=lambda each: float(each["x"])) or named
+
+
+def slug(label: str) -> str:
+    """Return *label* as a substitution names it.
+
+    >>> slug("cp --reflink=never")
+    'cp-reflink-never'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
+
+
+def significant(value: float) -> str:
+    """Return *value* with as many digits as a measurement deserves.
+
+    >>> [significant(value) for value in (123456.7, 1234.5, 12.345, 2.0, 0.01234)]
+    ['123,000', '1,230', '12.3', '2', '0.0123']
+    """
+    if value == 0:
+        return "0"
+    places = DIGITS - 1 - math.floor(math.log10(abs(value)))
+    text = f"{round(value, places):,.{max(places, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def number(figure: Report, kind: str) -> str:
     """Return the ratio or the median of *figure* and its spread; "" if it has none."""
-    if kind == "ratio":
-        found = next(iter(figure["ratios"].values()), None)
-        if found is None:
-            return ""
-        middle, least, most = (f"{found[k]:.2f}" for k in ("median", "least", "most"))
-    else:
-        found = next(iter(figure["spread"].values()))
-        middle, least, most = (f"{found[k]:,.4g}" for k in ("median", "least", "most"))
+    is_median = kind.startswith("median")
+    label = re.sub("^(ratio|to-|median-of-|median)", "", kind)
+    of = figure["spread" if is_median else "ratios"]
+    found = next((of[key] for key in of if label in ("", slug(key))), None)
+    if found is None:
+        return ""
+    values = [found[key] for key in ("median", "least", "most")]
+    if is_median:
+        middle, least, most = map(significant, values)
         middle += f" {figure['unit']}"
+    else:
+        middle, least, most = (f"{value:.2f}" for value in values)
     return f"{middle} ({least} to {most} in {figure['repeats']} repeats"
 
 
@@ -74,6 +139,11 @@ def place(report: Report) -> str:
         f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['kernel']},"
         f" {machine['python']}, {report['date'][:10]}"
     )
+
+
+def noise(report: Report) -> list[str]:
+    """Return what else the machine did meanwhile, if it was too much."""
+    return [str(line) for line in report["noise"]["says"]]
 
 
 def text(reports: list[Report], name: str, kind: str) -> str:
@@ -89,8 +159,29 @@ def text(reports: list[Report], name: str, kind: str) -> str:
 
 def texts(env: BuildEnvironment, names: set[tuple[str, str]]) -> dict[str, str]:
     """Return the text of each of *names*, pairs of a figure and what is said of it."""
-    reports = _reports[env]
-    return {f"{name}-{kind}": text(reports, name, kind) for name, kind in names}
+    return {f"{name}-{kind}": text(reports(env), name, kind) for name, kind in names}
+
+
+def note(env: BuildEnvironment, *names: str) -> None:
+    """Note that the page being read depends on the figures or plots *names*."""
+    metadata = env.metadata[env.docname]
+    metadata[FIGURES] = sorted({*metadata.get(FIGURES, ()), *names})
+    if metadata.get(FINGERPRINT) != "":
+        metadata[FINGERPRINT] = fingerprint(env, metadata[FIGURES])
+
+
+def read_again(env: BuildEnvironment) -> None:
+    """Let the page being read be read in the next build, too, and warn again."""
+    env.metadata[env.docname][FINGERPRINT] = ""
+
+
+def fingerprint(env: BuildEnvironment, names: list[str]) -> str:
+    """Return a text that changes with what there is to show of *names*."""
+    found = [
+        {**report, "figures": [figures(report, name) for name in names]}
+        for report in reports(env)
+    ]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
 
 def define(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -117,8 +208,15 @@ def outdated(
     found = []
     for docname, metadata in env.metadata.items():
         shown = metadata.get(SHOWN, {})
-        names = {(name.rpartition("-")[0], name.rpartition("-")[2]) for name in shown}
-        if shown and shown != texts(env, names):
+        names = {
+            (match["figure"], match["kind"])
+            for match in (NAME.fullmatch(f"|{name}|") for name in shown)
+            if match
+        }
+        drawn = metadata.get(FIGURES, [])
+        if (shown and shown != texts(env, names)) or (
+            drawn and metadata[FINGERPRINT] != fingerprint(env, drawn)
+        ):
             found.append(docname)
     return found
 
