@@ -31,7 +31,7 @@ extensions = [
     "formats",
     "grid_filter",
     *("measurements", "measured", "conclusions"),
-    "mended",
+    *("lean", "mended"),
     "navigation",
 ]
 exclude_patterns = ["_checks", "_ext", "_inventory"]

@@ -95,15 +95,15 @@ class Measured(SphinxDirective):
         what: plots.Lines | plots.Bars
         if points[0]["plot"] == name:
             what = lines(points, order, title, self.options)
-            table = table_of_points(points, unit, self.options.get("x", ""))
+            numbers = table_of_points(points, self.options.get("x", ""))
         else:
             what = bars(points[0], title)
-            table = table_of_figure(points[0])
+            numbers = table_of_figure(points[0])
         shown["wide"] = self.drawn(what, plots.WIDE)
         shown["narrow"] = self.drawn(what, plots.NARROW)
         shown["height"] = plots.height(what)
         source = nodes.paragraph("", source_of(report, points), classes=["source"])
-        return nodes.container("", shown, table, source, classes=["measured"])
+        return nodes.container("", shown, *numbers, source, classes=["measured"])
 
     def drawn(self, what: plots.Lines | plots.Bars, width: int) -> str:
         """Return the drawing: the one of an earlier build, if nothing has changed."""
@@ -194,10 +194,10 @@ def two_places(value: float) -> str:
     return f"{value:.2f}"
 
 
-def table_of_points(points: list[Report], unit: str, x: str) -> nodes.table:
+def table_of_points(points: list[Report], x: str) -> list[nodes.Element]:
     """Return a row for each label and a column for each point."""
     first = next(iter(points[0]["series"]))
-    head = [[x or unit], *([f"{each['x']:,g}"] for each in points)]
+    head = [[x], *([f"{each['x']:,g}"] for each in points)]
     rows = []
     for label in labels_in(points):
         cells = [[label]]
@@ -214,18 +214,16 @@ def table_of_points(points: list[Report], unit: str, x: str) -> nodes.table:
                 )
             cells.append(cell)
         rows.append(cells)
-    said = (
-        f"Median of {unit}; below it least\N{EN DASH}most"
-        f" and the ratio of {first} to it, with its least\N{EN DASH}most."
-    )
+    unit = points[0]["unit"]
+    said = f"{unit}, their least\N{EN DASH}most, and the ratio of {first} to it"
     return table(said, head, rows)
 
 
-def table_of_figure(figure: Report) -> nodes.table:
+def table_of_figure(figure: Report) -> list[nodes.Element]:
     """Return a row for each label."""
     first = next(iter(figure["series"]))
     between = "least\N{EN DASH}most"
-    head = [[""], ["median"], [between], [f"{first} to it"], [between]]
+    head = [[""], ["median"], [between], ["ratio"], [between]]
     rows = []
     for label, spread in figure["spread"].items():
         ratio = figure["ratios"].get(label)
@@ -236,20 +234,26 @@ def table_of_figure(figure: Report) -> nodes.table:
             else ["", ""]
         )
         rows.append([[label], *([cell] for cell in cells)])
-    return table(f"{figure['unit']}, and the ratio.", head, rows)
+    return table(f"{figure['unit']}, and the ratio of {first} to it", head, rows)
 
 
 def table(
     title: str, head: list[list[str]], rows: list[list[list[str]]]
-) -> nodes.table:
-    """Return a table of cells of lines, whose first column names the rows."""
+) -> list[nodes.Element]:
+    """Return a table of cells of lines, whose first column names the rows.
+
+    Its title is a paragraph: that of a table would scroll away with it on a phone.
+    """
     group = nodes.tgroup(cols=len(head))
     for column in range(len(head)):
         # the width, in characters, matters to the text builder alone
         group += nodes.colspec(colwidth=24, stub=int(column == 0))
     group += nodes.thead("", row_of(head))
     group += nodes.tbody("", *map(row_of, rows))
-    return nodes.table("", nodes.title("", title), group, classes=["numbers"])
+    return [
+        nodes.paragraph("", f"{title}:", classes=["numbers-title"]),
+        nodes.table("", group, classes=["numbers"]),
+    ]
 
 
 def row_of(cells: list[list[str]]) -> nodes.row:
@@ -269,9 +273,11 @@ def source_of(report: Report, points: list[Report]) -> str:
     repeats = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     changed = ", with changes" if report["uncommitted_changes"] else ""
     notes = dict.fromkeys(each["note"] for each in points if each["note"])
-    noisy = [f"noisy: {line}" for line in measurements.noise(report)]
+    noisy = [f"Noisy: {line}" for line in measurements.noise(report)]
+    virtual = report["machine"].get("virtual")
     said = [
-        f"{measurements.place(report)}",
+        measurements.place(report),
+        *([f"virtual ({virtual})"] if virtual not in ("", "none", None) else []),
         f"commit {report['commit'][:7]}{changed}",
         f"{repeats} repeats",
     ]

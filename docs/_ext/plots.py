@@ -352,6 +352,7 @@ def draw_bars(figure: "Figure", what: Bars) -> None:
 SVG = "http://www.w3.org/2000/svg"
 LINK = "{http://www.w3.org/1999/xlink}href"
 NUMBER = re.compile(r"-?\d+\.\d+")
+BETWEEN = re.compile(r"\s*([A-Za-z])\s*")
 KEPT_STYLE = re.compile(
     r"(?:fill|stroke|stroke-width|stroke-dasharray|text-anchor|font-weight): [^;]+"
 )
@@ -380,6 +381,8 @@ def slim(text: str) -> str:
         for key, value in each.attrib.items():
             if key not in ("id", "href", "version"):
                 each.set(key, NUMBER.sub(rounded, value).replace(": ", ":"))
+        if "d" in each.attrib:
+            each.set("d", BETWEEN.sub(r"\1", each.attrib["d"].strip()))
         each.tag = each.tag.removeprefix(f"{{{SVG}}}")
         each.tail = None
         if not (each.text or "").strip():
