@@ -37,7 +37,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 import measurements
-from measurements import NOT_MEASURED, Report, significant
+from measurements import NOT_MEASURED, Report, line, ratio_text, significant
 
 CONDITION = re.compile(
     r"(?P<figure>\S+)(?: / (?P<base>\S+))? of (?P<label>.+?)(?: / (?P<other>.+?))?"
@@ -67,7 +67,8 @@ class Value:
         if self.unit:
             middle, least, most = map(significant, (self.median, self.least, self.most))
             return f"{middle} {self.unit} ({least} to {most})"
-        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
+        middle, least, most = map(ratio_text, (self.median, self.least, self.most))
+        return f"{middle} ({least} to {most})"
 
 
 @dataclass(frozen=True)
@@ -168,13 +169,17 @@ class Conclusion(SphinxDirective):
             raise self.error(str(error)) from None
         names = [name for each in conditions for name in (each.figure, each.base)]
         measurements.note(self.env, *(name for name in names if name))
-        said = []
+        said: dict[str, list[str]] = {}  # by what was measured, what was asked of it
         lacking = []
         allowed = True
         for each in conditions:
             found = self.of_all_machines(each)
             allowed &= self.contradictions(each, found) == 0
-            said += [evidence(each, value, place) for place, value in found.items()]
+            for place, value in found.items():
+                where = f" on {place}" if place else ""
+                said.setdefault(f"{each}: {value}{where}", []).append(
+                    asked(each, value)
+                )
             if not found:
                 lacking.append(str(each))
         if not allowed:
@@ -182,9 +187,10 @@ class Conclusion(SphinxDirective):
             return []
         if lacking:
             text = f"{NOT_MEASURED.capitalize()}: {'; '.join(lacking)}."
-            return [nodes.paragraph("", text, classes=["not-measured"])]
-        line = nodes.paragraph("", f"{'; '.join(said)}.", classes=["evidence"])
-        return [*self.parse_content_to_nodes(), line]
+            return [line(text, "not-measured")]
+        facts = [f"{fact}, {' and '.join(limits)}" for fact, limits in said.items()]
+        evidence = line(f"{'; '.join(facts)}.", "evidence")
+        return [*self.parse_content_to_nodes(), evidence]
 
     def of_all_machines(self, condition: Condition) -> dict[str, Value]:
         """Return what was measured, by where; nowhere in words if it is one machine."""
@@ -214,12 +220,10 @@ class Conclusion(SphinxDirective):
         return len(wrong)
 
 
-def evidence(condition: Condition, value: Value, place: str) -> str:
-    """Return what was measured, what was asked, and whether every repeat had it."""
+def asked(condition: Condition, value: Value) -> str:
+    """Return what was asked of *value*, and whether every repeat had it."""
     always = all(map(condition.allows, (value.least, value.most)))
-    but = "" if always else ", though not in every repeat"
-    where = f" on {place}" if place else ""
-    return f"{condition}: {value}{where}, {condition.asked}{but}"
+    return condition.asked + ("" if always else ", though not in every repeat")
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -29,7 +29,7 @@ from sphinx.writers.html5 import HTML5Translator
 
 import measurements
 import plots
-from measurements import NOT_MEASURED, Report, significant
+from measurements import NOT_MEASURED, Report, line, ratio_text, significant
 
 KEPT = "drawings"  # a folder beside what was read of the pages
 STYLE = "measured.css"
@@ -64,7 +64,7 @@ class Measured(SphinxDirective):
                 boxes.append(self.box(name, report, points, order))
         if not boxes:
             said = f"{name}: {NOT_MEASURED}."
-            boxes.append(nodes.paragraph("", said, classes=["not-measured"]))
+            boxes.append(line(said, "not-measured"))
         return boxes
 
     def points(self, report: Report, name: str) -> list[Report]:
@@ -102,7 +102,7 @@ class Measured(SphinxDirective):
         shown["wide"] = self.drawn(what, plots.WIDE)
         shown["narrow"] = self.drawn(what, plots.NARROW)
         shown["height"] = plots.height(what)
-        source = nodes.paragraph("", source_of(report, points), classes=["source"])
+        source = line(source_of(report, points), "source")
         return nodes.container("", shown, *numbers, source, classes=["measured"])
 
     def drawn(self, what: plots.Lines | plots.Bars, width: int) -> str:
@@ -189,11 +189,6 @@ def range_of(spread: Report, shown: Callable[[float], str]) -> str:
     return f"{shown(spread['least'])}\N{EN DASH}{shown(spread['most'])}"
 
 
-def two_places(value: float) -> str:
-    """Return a ratio as it is shown."""
-    return f"{value:.2f}"
-
-
 def table_of_points(points: list[Report], x: str) -> list[nodes.Element]:
     """Return a row for each label and a column for each point."""
     first = next(iter(points[0]["series"]))
@@ -209,8 +204,8 @@ def table_of_points(points: list[Report], x: str) -> list[nodes.Element]:
                 cell = [significant(spread["median"]), range_of(spread, significant)]
             if ratio:
                 cell.append(
-                    f"{two_places(ratio['median'])}\N{MULTIPLICATION SIGN}"
-                    f" {range_of(ratio, two_places)}"
+                    f"{ratio_text(ratio['median'])}\N{MULTIPLICATION SIGN}"
+                    f" {range_of(ratio, ratio_text)}"
                 )
             cells.append(cell)
         rows.append(cells)
@@ -229,7 +224,7 @@ def table_of_figure(figure: Report) -> list[nodes.Element]:
         ratio = figure["ratios"].get(label)
         cells = [significant(spread["median"]), range_of(spread, significant)]
         cells += (
-            [two_places(ratio["median"]), range_of(ratio, two_places)]
+            [ratio_text(ratio["median"]), range_of(ratio, ratio_text)]
             if ratio
             else ["", ""]
         )
@@ -251,7 +246,7 @@ def table(
     group += nodes.thead("", row_of(head))
     group += nodes.tbody("", *map(row_of, rows))
     return [
-        nodes.paragraph("", f"{title}:", classes=["numbers-title"]),
+        line(f"{title}:", "numbers-title"),
         nodes.table("", group, classes=["numbers"]),
     ]
 
@@ -260,10 +255,7 @@ def row_of(cells: list[list[str]]) -> nodes.row:
     """Return a row; each line of a cell is a paragraph."""
     return nodes.row(
         "",
-        *(
-            nodes.entry("", *(nodes.paragraph("", line) for line in cell if line))
-            for cell in cells
-        ),
+        *(nodes.entry("", *(line(text) for text in cell if text)) for cell in cells),
     )
 
 
@@ -281,7 +273,8 @@ def source_of(report: Report, points: list[Report]) -> str:
         f"commit {report['commit'][:7]}{changed}",
         f"{repeats} repeats",
     ]
-    return ". ".join([", ".join(said), *notes, *noisy]).rstrip(".") + "."
+    sentences = [", ".join(said), *notes, *noisy]
+    return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences)
 
 
 def visit_html(self: HTML5Translator, node: drawing) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging, rst
@@ -106,13 +107,29 @@ def significant(value: float) -> str:
     """Return *value* with as many digits as a measurement deserves.
 
     >>> [significant(value) for value in (123456.7, 1234.5, 12.345, 2.0, 0.01234)]
-    ['123,000', '1,230', '12.3', '2', '0.0123']
+    ['123,000', '1,230', '12.3', '2.00', '0.0123']
     """
     if value == 0:
         return "0"
     places = DIGITS - 1 - math.floor(math.log10(abs(value)))
-    text = f"{round(value, places):,.{max(places, 0)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{round(value, places):,.{max(places, 0)}f}"
+
+
+def ratio_text(value: float) -> str:
+    """Return a ratio as it is shown.
+
+    >>> [ratio_text(value) for value in (11.151, 1.0, 0.0712)]
+    ['11.15', '1.00', '0.071']
+    """
+    places = 2 if value <= 0 else max(2, 1 - math.floor(math.log10(value)))
+    return f"{value:.{places}f}"
+
+
+def line(text: str, *classes: str) -> nodes.paragraph:
+    """Return a paragraph of *text* as it is: a label may have two hyphens."""
+    found = nodes.paragraph("", text, classes=list(classes))
+    found["support_smartquotes"] = False
+    return found
 
 
 def number(figure: Report, kind: str) -> str:
@@ -128,7 +145,7 @@ def number(figure: Report, kind: str) -> str:
         middle, least, most = map(significant, values)
         middle += f" {figure['unit']}"
     else:
-        middle, least, most = (f"{value:.2f}" for value in values)
+        middle, least, most = map(ratio_text, values)
     return f"{middle} ({least} to {most} in {figure['repeats']} repeats"
 
 

@@ -15,13 +15,16 @@ Build = Callable[..., str]
 FIGURE = {
     "name": "copy",
     "unit": "s",
+    "plot": "",
+    "x": 0.0,
+    "note": "",
     "repeats": 3,
-    "series": {"ours": [1.0, 2.0, 3.0], "theirs": [2.0, 2.0, 2.0]},
+    "series": {"ours": [1.0, 2.0, 3.0], "cp --reflink=never": [2.0, 2.0, 2.0]},
     "spread": {
         "ours": {"median": 2.0, "least": 1.0, "most": 3.0},
-        "theirs": {"median": 2.0, "least": 2.0, "most": 2.0},
+        "cp --reflink=never": {"median": 2.0, "least": 2.0, "most": 2.0},
     },
-    "ratios": {"theirs": {"median": 1.0, "least": 0.5, "most": 1.5}},
+    "ratios": {"cp --reflink=never": {"median": 1.0, "least": 0.5, "most": 1.5}},
 }
 REPORT = {
     "machine": {
@@ -31,10 +34,21 @@ REPORT = {
         "python": "CPython 3.13.0",
     },
     "date": "2026-11-22T01:02:03+00:00",
+    "commit": "0123456789abcdef",
+    "uncommitted_changes": False,
+    "quick": False,
+    "noise": {"says": []},
     "figures": [FIGURE],
 }
 PLACE = "Fast(R) `*|CPU|*`, 2 CPUs, Linux 6.1, CPython 3.13.0, 2026-11-22"
-PAGE = "Plain\n=====\n\nRatio: |copy-ratio|. Median: |copy-median|. None: |no-ratio|.\n"
+PAGE = """
+Plain
+=====
+
+Ratio: |copy-ratio|. Median: |copy-median|. None: |no-ratio|.
+To: |copy-to-cp-reflink-never|. Of: |copy-median-of-cp-reflink-never|.
+Neither: |copy-to-mv|, |copy-median-of-mv|.
+"""
 
 
 @pytest.fixture
@@ -69,8 +83,11 @@ def test_a_page_follows_the_files(project: Path, page: Callable[..., str]) -> No
     assert nothing in page()
     write(project, REPORT)
     ratio = f"Ratio: 1.00 (0.50 to 1.50 in 3 repeats; {PLACE})."
-    median = f"Median: 2 s (1 to 3 in 3 repeats; {PLACE})."
+    median = f"Median: 2.00 s (1.00 to 3.00 in 3 repeats; {PLACE})."
     assert f"{ratio} {median} None: not measured." in page()
+    to = ratio.replace("Ratio", "To")
+    of = f"Of: 2.00 s (2.00 to 2.00 in 3 repeats; {PLACE})."
+    assert f"{to} {of} Neither: not measured, not measured." in page()
     write(project, {**REPORT, "date": "2027-01-01"})
     assert ratio.replace("2026-11-22", "2027-01-01") in page()
     write(project, REPORT, "b.json")
@@ -80,8 +97,11 @@ def test_a_page_follows_the_files(project: Path, page: Callable[..., str]) -> No
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", json.dumps({**REPORT, "figures": [{"name": "copy"}]})],
-    ids=["empty", "a-list", "nothing-in-it", "half-a-figure"],
+    [
+        *("", "[]", "{}", json.dumps({**REPORT, "figures": [{"name": "copy"}]})),
+        json.dumps({**REPORT, "quick": True}),
+    ],
+    ids=["empty", "a-list", "nothing-in-it", "half-a-figure", "of-a-quick-run"],
 )
 def test_a_damaged_file_is_told(
     project: Path, page: Callable[..., str], content: str
@@ -100,4 +120,6 @@ def test_a_figure_with_one_series_has_no_ratio() -> None:
     figure: dict[str, Any] = {**FIGURE, "ratios": {}}
     reports = [{**REPORT, "figures": [figure]}]
     assert "not measured" == measurements.text(reports, "copy", "ratio")
-    assert measurements.text(reports, "copy", "median").startswith("2 s (1 to 3 in 3")
+    assert measurements.text(reports, "copy", "median").startswith(
+        "2.00 s (1.00 to 3.00 in 3"
+    )
