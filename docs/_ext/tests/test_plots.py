@@ -237,7 +237,7 @@ def test_the_numbers_are_those_of_the_file(page: Page) -> None:
                 continue
             kinds = [point["spread"][label], point["ratios"].get(label)]
             expected = [value for kind in kinds if kind for value in kind.values()]
-            assert expected == pytest.approx(values(" ".join(cell)), rel=0.1)
+            assert expected == pytest.approx(values(" ".join(cell)), rel=0.05)
             assert point["spread"][label]["median"] == pytest.approx(
                 values(cell[0])[0], rel=0.005
             )
@@ -378,9 +378,9 @@ def test_a_sentence_that_the_data_allow(page: Page) -> None:
     assert SHOWN in html
     assert (
         "idle-at-5000 / idle-at-0 of epoll_server.py: 1.06 (0.80 to 1.42), at most 1.1,"
-        " though not in every repeat; idle-at-0 of epoll_server.py: 8.00 CPU µs (7.20 to"
-        " 9.60), less than 10; idle-at-0 of epoll_server.py / cp --reflink=never: 0.80"
-        " (0.80 to 0.80), at most 0.8."
+        " though not in every repeat; idle-at-0 of epoll_server.py: 8.00 CPU µs (7.20"
+        " to 9.60), less than 10; idle-at-0 of epoll_server.py / cp --reflink=never:"
+        " 0.80 (0.80 to 0.80), at most 0.8."
     ) in html
 
 
