@@ -158,6 +158,7 @@ class Sniffer(Trials):
 
     def __init__(self, misses: float, most: float, steps: int) -> None:
         self.misses, self.most, self.steps = misses, most, steps
+        self.factor = 2.0
 
     def trial(self, rate: float) -> float:
         """Return what is sent, or 0 where something is missed."""

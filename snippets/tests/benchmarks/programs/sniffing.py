@@ -1,7 +1,7 @@
 """Find the highest rate of packets at which a sniffer misses none.
 
-Runs in a network of its own, that has the interfaces FROM and TO, which are joined.
-Prints packets a second, and whether it was the sender that could not do more.
+Runs in a network of its own, to which it adds the interfaces FROM and TO, joined to
+each other. Prints packets a second, and 1 if it was the sender that could not do more.
 
 A sniffer of the kind "count" ends by itself when it has shown the number of packets
 that it is told. One of the kind "drops" says at Ctrl-C how many the kernel had no
@@ -35,6 +35,7 @@ class Trials:
         self.kind: str = args.kind
         self.sniffer: Sequence[str] = args.sniffer
         self.seconds: float = args.seconds
+        self.factor: float = args.factor
         self.steps: int = args.steps
         self.sender: Sequence[str] = [args.sender, FROM]
         self.packets: Sequence[str] = args.packets.split(",")
@@ -81,7 +82,10 @@ class Trials:
         sniffer.send_signal(signal.SIGINT)
         said = sniffer.communicate(timeout=DEADLINE)[1]
         found = {what: int(number) for number, what in COUNTED.findall(said)}
-        return found["received by filter"] >= count and found["dropped by kernel"] == 0
+        if len(found) != 2:
+            raise RuntimeError(f"{sniffer.args!r} said: {said}")
+        received, dropped = found["received by filter"], found["dropped by kernel"]
+        return received >= count and dropped == 0
 
     def highest(self, start: float) -> tuple[float, bool]:
         """Return the highest rate without loss, and whether the sender set it.
@@ -90,17 +94,17 @@ class Trials:
         """
         rate = start
         while not (best := self.rate_without_loss(rate)):
-            rate /= 2
+            rate /= self.factor
             if rate < LEAST:
                 raise RuntimeError(f"packets are lost at {LEAST} a second")
         while best >= KEPT_UP * rate:
-            rate *= 2
+            rate *= self.factor
             if not (sent := self.rate_without_loss(rate)):
                 break
             best = max(best, sent)
         else:
             return best, True
-        low, high = rate / 2, rate
+        low, high = rate / self.factor, rate
         for _ in range(self.steps):
             middle = math.sqrt(low * high)
             if sent := self.rate_without_loss(middle):
@@ -118,7 +122,9 @@ def wait_until_attached(sniffer: subprocess.Popen[str]) -> None:
         if any(row.split()[3] == EVERY_PROTOCOL for row in rows):
             return
         if sniffer.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{sniffer.args!r} does not sniff")
+            sniffer.kill()
+            said = sniffer.communicate()[1]
+            raise RuntimeError(f"{sniffer.args!r} does not sniff: {said}")
         time.sleep(0.001)
 
 
@@ -130,10 +136,17 @@ def main() -> None:
     parser.add_argument("--packets", required=True, help="hexadecimal, with commas")
     parser.add_argument("--start", type=float, required=True, help="packets a second")
     parser.add_argument("--seconds", type=float, required=True, help="of each trial")
+    parser.add_argument("--factor", type=float, required=True, help="of a step up")
     parser.add_argument("--steps", type=int, required=True, help="halvings of the gap")
     parser.add_argument("--cores", type=int, nargs=2, required=True)
     parser.add_argument("sniffer", nargs="+", help="COUNT in it is a number of packets")
     args = parser.parse_args()
+    for command in (
+        f"ip link add {FROM} type veth peer name {TO}",
+        f"ip link set {FROM} up",
+        f"ip link set {TO} up",
+    ):
+        subprocess.run(command.split(), check=True, timeout=DEADLINE)
     rate, is_senders = Trials(args).highest(args.start)
     print(rate, int(is_senders))
 
