@@ -8,12 +8,13 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import sendfile_copy
+from contracts import command_line
 from support import server
 from support.sandbox import Sandbox, SandboxError
 from support.server import SNIPPETS, environment, interruptible_children, run
@@ -23,19 +24,8 @@ KIB = 1024
 BYTES = bytes(range(256))  # all of them, and no two alike next to each other
 
 
-@pytest.fixture(autouse=True)
-def hang_ups() -> Iterator[None]:
-    """Let SIGHUP be as it is in a terminal, also where the tests run under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder in which no unfinished file may be left."""
-    yield tmp_path
-    assert [] == list(tmp_path.rglob(".part-*"))
+hang_ups = pytest.fixture(autouse=True)(command_line.hang_ups)
+folder = pytest.fixture(command_line.whole_files)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 import sendfile_tcp
+from contracts import command_line
 from sendfile_tcp import CHUNK, STORED
 from support import server
 from support.sandbox import Sandbox, SandboxError
@@ -32,19 +33,8 @@ LINUX = sys.platform == "linux"  # elsewhere a process does not say that it wait
 Pair = tuple[socket.socket, socket.socket]
 
 
-@pytest.fixture(autouse=True)
-def hang_ups() -> Iterator[None]:
-    """Let SIGHUP be as it is in a terminal, also where the tests run under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder in which no unfinished file may be left."""
-    yield tmp_path
-    assert [] == list(tmp_path.rglob(".part-*"))
+hang_ups = pytest.fixture(autouse=True)(command_line.hang_ups)
+folder = pytest.fixture(command_line.whole_files)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import pytest
 import udp_broadcast
 from contracts import command_line
 from support.sandbox import Sandbox, SandboxError
-from support.server import command, environment, interruptible_children, run
+from support.server import run
 
 DEADLINE = 10.0  # seconds for any one call
 LOOPBACK = "127.255.255.255"  # a broadcast address that no packet leaves this host by
@@ -75,25 +74,12 @@ def test_each_receiver_gets_the_time(receivers: list[socket.socket]) -> None:
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_quietly(signum: signal.Signals) -> None:
     """The first one is told at once; Ctrl-C or SIGTERM then ends a long pause."""
-    line = command("udp_broadcast", LOOPBACK, "--port", "9", "--interval", "3600")
-    with (
-        interruptible_children(),
-        subprocess.Popen(
-            line,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(),
-            text=True,
-        ) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith("sent b'time ")
-            process.send_signal(signum)
-            assert ("", "") == process.communicate(timeout=DEADLINE)
-        finally:
-            process.kill()
+    arguments = (LOOPBACK, "--port", "9", "--interval", "3600")
+    with command_line.started("udp_broadcast", *arguments) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("sent b'time ")
+        process.send_signal(signum)
+        assert ("", "") == process.communicate(timeout=DEADLINE)
     assert 0 == process.returncode
 
 

@@ -4,7 +4,6 @@ import contextlib
 import inspect
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 
@@ -13,7 +12,7 @@ import pytest
 import udp_broadcast
 import udp_sender
 from contracts import command_line
-from support.server import command, environment, free_port, interruptible_children, run
+from support.server import free_port, run
 
 DEADLINE = 10.0  # seconds for any one call
 REFUSED = "Connection refused"
@@ -69,26 +68,6 @@ def receiver() -> Iterator[socket.socket]:
         yield sock
 
 
-@contextlib.contextmanager
-def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a sender for the time of a ``with`` block."""
-    with (
-        interruptible_children(),
-        subprocess.Popen(
-            command("udp_sender", *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(),
-            text=True,
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 def port_of(sock: socket.socket) -> str:
     """Return the port of *sock* as an argument."""
     return str(sock.getsockname()[1])
@@ -110,7 +89,9 @@ def test_it_sends_as_often_as_it_is_told(receiver: socket.socket) -> None:
 def test_the_first_is_sent_and_told_at_once(receiver: socket.socket) -> None:
     """Nobody waits for the first one, nor for the line about it."""
     port = port_of(receiver)
-    with started("--port", port, "--interval", "3600") as sender:
+    with command_line.started(
+        "udp_sender", "--port", port, "--interval", "3600"
+    ) as sender:
         assert b"Hello\n" == receiver.recv(100)
         assert sender.stdout is not None
         assert f"sent b'Hello\\n' to 127.0.0.1:{port}\n" == sender.stdout.readline()
@@ -128,7 +109,9 @@ def test_a_single_one_is_not_waited_after(receiver: socket.socket) -> None:
 def test_it_survives_that_nobody_listens(signum: signal.Signals) -> None:
     """A refusal is told; who listens later gets the next one; a signal ends it."""
     port = free_port(socket.SOCK_DGRAM)
-    with started("--port", str(port), "--interval", "0.05") as sender:
+    with command_line.started(
+        "udp_sender", "--port", str(port), "--interval", "0.05"
+    ) as sender:
         assert sender.stderr is not None
         assert f"('127.0.0.1', {port}): {REFUSED}\n" == sender.stderr.readline()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as later:

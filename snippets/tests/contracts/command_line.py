@@ -9,9 +9,11 @@ A test module claims it in one line, and pytest collects every check::
 line is in ``contracts.program``, where it runs in a process of its own.
 """
 
+import contextlib
 import errno
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +21,14 @@ from typing import Any
 
 import pytest
 
-from support.server import TCP, UNIX, Tcp
+from support.server import (
+    TCP,
+    UNIX,
+    Tcp,
+    command,
+    environment,
+    interruptible_children,
+)
 
 
 def end_of(main: Any) -> object:
@@ -36,6 +45,42 @@ def end_of(main: Any) -> object:
 def interrupted(*_: object) -> None:
     """Be where Ctrl-C comes."""
     raise KeyboardInterrupt
+
+
+def hang_ups() -> Iterator[None]:
+    """Let SIGHUP be as it is in a terminal, also where the tests run under nohup.
+
+    Becomes a fixture in a test module, as ``whole_files`` does.
+    """
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def whole_files(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder in which no unfinished file may be left."""
+    yield tmp_path
+    assert [] == list(tmp_path.rglob(".part-*"))
+
+
+@contextlib.contextmanager
+def started(snippet: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a program for the time of a ``with`` block, with pipes to read from it."""
+    with (
+        interruptible_children(),
+        subprocess.Popen(
+            command(snippet, *arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 class Program:

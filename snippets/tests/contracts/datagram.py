@@ -19,13 +19,21 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 import psutil
 import pytest
 
 from contracts import program
-from contracts.program import ALL_BYTES, claim, enough_descriptors, pattern, progress
+from contracts.program import (
+    ALL_BYTES,
+    claim,
+    each_of,
+    enough_descriptors,
+    pattern,
+    progress,
+)
 from support.sandbox import Sandbox, SandboxError
 from support.server import UDP, Server
 
@@ -167,11 +175,8 @@ class DatagramContract(program.ProgramContract):
         with (
             enough_descriptors(1_000),
             self.running() as server,
-            contextlib.ExitStack() as leaving,
+            each_of(self.clients, partial(self.client, server)) as clients,
         ):
-            clients = [
-                leaving.enter_context(self.client(server)) for _ in range(self.clients)
-            ]
             payloads = [pattern(SHORT - number) for number in range(self.clients)]
             numbers = random.Random(0).sample(range(self.clients), self.clients)  # noqa: S311
             for first in range(0, self.clients, IN_FLIGHT):

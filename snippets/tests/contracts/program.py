@@ -14,7 +14,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import ClassVar, Self, TypeVar
 
@@ -29,6 +29,9 @@ WINDOW = 0.2  # seconds for which a server is watched to tell whether it is idle
 BUSY_SHARE = 0.01  # of one core, above which it is not idle
 BUSY_WAKE_UPS = 30.0  # a second: a poll each 1 ms makes 1,000, one each 0.5 s makes 2
 UNCAUGHT = ("Traceback (most", "Exception ignored", "Fatal Python error", "Warning:")
+
+
+AnyClient = TypeVar("AnyClient", bound="Client")
 
 
 class Client:
@@ -70,6 +73,17 @@ class Client:
         poller = select.poll()
         poller.register(self.conn, event)
         return bool(poller.poll(seconds * 1_000))
+
+
+@contextlib.contextmanager
+def each_of(count: int, connect: Callable[[], AnyClient]) -> Iterator[list[AnyClient]]:
+    """Have *count* clients, all at once, for the time of a ``with`` block."""
+    with contextlib.ExitStack() as leaving:
+        clients = []
+        for _ in range(count):
+            clients.append(connect())
+            leaving.callback(clients[-1].close)
+        yield clients
 
 
 def progress(expected: bytes, actual: bytes | bytearray) -> str:

@@ -20,6 +20,7 @@ import socket
 import ssl
 import struct
 import time
+from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -29,6 +30,7 @@ from contracts.program import (
     ALL_BYTES,
     MIB,
     claim,
+    each_of,
     enough_descriptors,
     pattern,
     progress,
@@ -339,11 +341,8 @@ class ConcurrentContract(StreamContract):
         with (
             enough_descriptors(1_000),
             self.running() as server,
-            contextlib.ExitStack() as leaving,
+            each_of(self.clients, partial(self.client, server)) as clients,
         ):
-            clients = [
-                leaving.enter_context(self.client(server)) for _ in range(self.clients)
-            ]
             payloads = [pattern(1_000 + number) for number in range(self.clients)]
             sent = [
                 client.push(payload)

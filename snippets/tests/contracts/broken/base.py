@@ -7,6 +7,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 
 CHUNK = 65_536  # bytes asked of the kernel at a time
@@ -63,6 +64,35 @@ def one_by_one(
         conn, _ = listener.accept()
         with conn, contextlib.suppress(OSError):
             serve_client(conn)
+
+
+def serve_client(conn: socket.socket) -> None:
+    """Serve one client."""
+    with conn, contextlib.suppress(OSError):
+        echo(conn)
+
+
+def give_up(error: OSError) -> None:
+    """End with *error*."""
+    raise error
+
+
+def in_threads(
+    listener: socket.socket,
+    no_client: Callable[[OSError], None] = give_up,
+    serve_client: Callable[[socket.socket], None] = serve_client,
+) -> None:
+    """Let *serve_client* serve many clients, in a thread each.
+
+    Where nobody can be accepted *no_client* does something about it.
+    """
+    while True:
+        try:
+            conn, _ = listener.accept()
+        except OSError as error:
+            no_client(error)
+            continue
+        threading.Thread(target=serve_client, args=(conn,), daemon=True).start()
 
 
 def all_at_once(

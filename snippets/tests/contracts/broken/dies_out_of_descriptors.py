@@ -1,23 +1,13 @@
 """Ends when no descriptor is free."""
 
-import contextlib
 import socket
-import threading
 
 from contracts.broken import base
 
 
 def serve(listener: socket.socket) -> None:
     """Serve many clients, a thread each."""
-    while True:
-        conn, _ = listener.accept()
-        threading.Thread(target=serve_client, args=(conn,), daemon=True).start()
-
-
-def serve_client(conn: socket.socket) -> None:
-    """Serve one client."""
-    with conn, contextlib.suppress(OSError):
-        base.echo(conn)
+    base.in_threads(listener)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,21 @@
 """Waits where no descriptor is free, but ends where it cannot say so."""
 
-import contextlib
 import socket
 import sys
-import threading
 import time
 
 from contracts.broken import base
 
 
+def wait(error: OSError) -> None:
+    """Say what is wrong, and wait."""
+    print(error, file=sys.stderr, flush=True)
+    time.sleep(1)
+
+
 def serve(listener: socket.socket) -> None:
     """Serve many clients, a thread each."""
-    while True:
-        try:
-            conn, _ = listener.accept()
-        except OSError as error:
-            print(error, file=sys.stderr, flush=True)
-            time.sleep(1)
-            continue
-        threading.Thread(target=serve_client, args=(conn,), daemon=True).start()
-
-
-def serve_client(conn: socket.socket) -> None:
-    """Serve one client."""
-    with conn, contextlib.suppress(OSError):
-        base.echo(conn)
+    base.in_threads(listener, wait)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,14 @@
 """Accepts nobody any more once no descriptor was free."""
 
-import contextlib
 import signal
 import socket
-import threading
 
 from contracts.broken import base
 
 
 def serve(listener: socket.socket) -> None:
     """Serve many clients, a thread each."""
-    while True:
-        try:
-            conn, _ = listener.accept()
-        except OSError:
-            signal.pause()
-            continue
-        threading.Thread(target=serve_client, args=(conn,), daemon=True).start()
-
-
-def serve_client(conn: socket.socket) -> None:
-    """Serve one client."""
-    with conn, contextlib.suppress(OSError):
-        base.echo(conn)
+    base.in_threads(listener, lambda _: signal.pause())
 
 
 if __name__ == "__main__":
