@@ -186,7 +186,7 @@ class Conclusion(SphinxDirective):
             measurements.read_again(self.env)
             return []
         if lacking:
-            text = f"{NOT_MEASURED.capitalize()}: {'; '.join(lacking)}."
+            text = f"{NOT_MEASURED.capitalize()}: {'; '.join(dict.fromkeys(lacking))}."
             return [line(text, "not-measured")]
         facts = [f"{fact}, {' and '.join(limits)}" for fact, limits in said.items()]
         evidence = line(f"{'; '.join(facts)}.", "evidence")

@@ -33,6 +33,7 @@ from measurements import NOT_MEASURED, Report, line, ratio_text, significant
 
 KEPT = "drawings"  # a folder beside what was read of the pages
 STYLE = "measured.css"
+STYLED = {"measured", "not-measured", "evidence"}  # classes, those of conclusions, too
 ON_A_PHONE = "(max-width: 40em)"
 
 
@@ -333,8 +334,13 @@ def add_style(
     doctree: nodes.document | None,
 ) -> None:
     """Load the style on the pages that have something measured."""
-    if doctree is not None and any(doctree.findall(drawing)):
+    if doctree is not None and any(map(is_styled, doctree.findall(nodes.Element))):
         app.add_css_file(STYLE)
+
+
+def is_styled(node: nodes.Element) -> bool:
+    """Tell whether *node* is one that the style is for."""
+    return not STYLED.isdisjoint(node.get("classes", ()))
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
