@@ -34,6 +34,7 @@ SHOWN = "shown measurements"  # keys of env.metadata[docname]
 FIGURES = "figures drawn or concluded from"
 FINGERPRINT = "fingerprint of the figures"
 NOT_MEASURED = "not measured"
+FROM_THE_SITE = ("singlehtml", "epub")  # which docs/build.py makes of what is read
 DIGITS = 3  # the fourth differs from run to run
 
 logger = logging.getLogger(__name__)
@@ -215,7 +216,7 @@ def define(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def outdated(
-    _app: Sphinx,
+    app: Sphinx,
     env: BuildEnvironment,
     _added: set[str],
     _changed: set[str],
@@ -231,6 +232,8 @@ def outdated(
             if match
         }
         drawn = metadata.get(FIGURES, [])
+        if metadata.get(FINGERPRINT) == "" and app.builder.name in FROM_THE_SITE:
+            continue  # the site's build has just read it, and warned
         if (shown and shown != texts(env, names)) or (
             drawn and metadata[FINGERPRINT] != fingerprint(env, drawn)
         ):
