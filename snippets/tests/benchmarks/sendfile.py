@@ -23,7 +23,7 @@ READ_AND_WRITE = str(PROGRAMS / "read_and_write.py")
 
 def measure(quick: bool) -> list[Figure]:
     """Return the time of a copy, and the throughput over loopback; 1 GiB each."""
-    size, repeats = (16, 2) if quick else (1024, 9)  # MiB, rounds
+    size, repeats = (16, 2) if quick else (1024, 7)  # MiB, rounds
     if lacks("sendfile", "cc:gcc", "cp:coreutils"):
         return []
     with workplace() as folder:

@@ -67,8 +67,8 @@ def measure(quick: bool) -> list[Figure]:
             "MiB/CPU s",
             bulk,
             note=(
-                "TLS 1.3, asked for by openssl s_client; without TLS, of messages of"
-                f" {RECORD:,} bytes. {placement()}"
+                "TLS 1.3, asked for by openssl s_client; the client without TLS sends"
+                f" {RECORD:,} bytes at a time. {placement()}"
             ).strip(),
         ),
         Figure(
