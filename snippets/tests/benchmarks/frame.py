@@ -38,7 +38,12 @@ DETAILS = ("aslr", "cpu_config", "cpu_freq", "python_cflags", "python_compiler")
 QUIET_LOAD = 0.5  # more than that before, and the report says so
 QUIET_LOOP = 1.1  # so many times its best time a loop may take in the middle
 QUIET_STOLEN = 0.02  # of the processors' time
-TOOLS = ("cp", "cc", "tcpdump")  # programs that are compared with
+TOOLS = {  # programs that are compared with, or that make them, and what to ask
+    "cp": "--version",
+    "cc": "--version",
+    "openssl": "version",
+    "tcpdump": "--version",
+}
 
 
 @dataclass(frozen=True)
@@ -220,7 +225,7 @@ def machine() -> dict[str, object]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         **{name: seen[name] for name in DETAILS if name in seen},
         "openssl": ssl.OPENSSL_VERSION,
-        "tools": {tool: first_line(tool, "--version") for tool in TOOLS},
+        "tools": {tool: first_line(tool, ask) for tool, ask in TOOLS.items()},
     }
 
 
