@@ -32,6 +32,7 @@ extensions = [
     "grid_filter",
     *("measurements", "measured", "conclusions"),
     *("lean", "mended"),
+    "listings",
     "navigation",
 ]
 exclude_patterns = ["_checks", "_ext", "_inventory"]

@@ -4,26 +4,21 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { launch, serve, SITE } from "./site.mjs";
+import { SITE, start } from "./site.mjs";
 
 const PAGE = "cheatsheet/multiplexing.html";
 const SNIPPET = readFileSync(resolve("snippets/epoll_server.py"), "utf8");
-let browser, context, page, site;
+let context, page, site;
 
-before(async () => {
-  [browser, site] = await Promise.all([launch(), serve()]);
-  context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+start(async (parts) => {
+  site = parts.site;
+  context = await parts.browser.newContext({ viewport: { width: 1280, height: 900 } });
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   page = await context.newPage();
   page.setDefaultTimeout(10_000);
 });
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
 /** Search for words, as typed into the field, and return the addresses found. */
 async function search(words, start) {
   await page.goto(start);

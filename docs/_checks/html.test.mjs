@@ -23,25 +23,9 @@ function errors(files) {
   return done.stderr.split("\n").filter(Boolean);
 }
 
-test("vnu finds no error on any page", () => {
-  const files = pages().map((name) => join(SITE, name));
-  assert.ok(files.length > 10);
-  assert.deepEqual(errors(files), []);
-});
-
-test("vnu finds one where there is one", () => {
-  const folder = mkdtempSync(join(tmpdir(), "vnu-"));
-  try {
-    const file = join(folder, "wrong.html");
-    writeFileSync(file, "<!doctype html><title>x</title><p><div></p>");
-    assert.notEqual(errors([file]).length, 0);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
-
-test("every link and anchor of the site leads somewhere", async () => {
-  const site = await serve();
+/** Return how many links a folder's pages have, and those that lead nowhere. */
+async function links(folder) {
+  const site = await serve(folder);
   try {
     const result = await new LinkChecker().check({
       path: [site.url],
@@ -52,12 +36,57 @@ test("every link and anchor of the site leads somewhere", async () => {
       linksToSkip: ["^(?!http://127\\.0\\.0\\.1)"],
     });
     const broken = result.links.filter((link) => link.state === "BROKEN");
-    assert.ok(result.links.length > 50);
-    assert.deepEqual(
-      broken.map((link) => `${link.parent}: ${link.url} (${link.status})`),
-      [],
-    );
+    const name = (address) => address?.replace(site.url, "");
+    return {
+      count: result.links.length,
+      broken: broken.map(({ parent, url }) => `${name(parent)}: ${name(url)}`),
+    };
   } finally {
     await site.close();
   }
+}
+
+/** Call `use` with a folder that has this one page, index.html. */
+async function withPage(html, use) {
+  const folder = mkdtempSync(join(tmpdir(), "site-"));
+  try {
+    writeFileSync(join(folder, "index.html"), html);
+    return await use(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("vnu finds no error on any page", () => {
+  const files = pages().map((name) => join(SITE, name));
+  assert.ok(files.length > 10);
+  assert.deepEqual(errors(files), []);
 });
+
+test("vnu finds one where there is one", () =>
+  withPage("<!doctype html><title>x</title><p><div></p>", (folder) => {
+    assert.notEqual(errors([join(folder, "index.html")]).length, 0);
+  }));
+
+test("every link and anchor of the site leads somewhere", async () => {
+  const { count, broken } = await links(SITE);
+  assert.ok(count > 50);
+  assert.deepEqual(broken, []);
+});
+
+const page = (address) =>
+  `<!doctype html><title>x</title><p id="here"><a href="${address}">x</a>`;
+
+for (const address of ["#here", "index.html#here"]) {
+  test(`a link to ${address} leads somewhere`, () =>
+    withPage(page(address), async (folder) =>
+      assert.deepEqual((await links(folder)).broken, []),
+    ));
+}
+
+for (const address of ["missing.html", "#missing", "index.html#missing"]) {
+  test(`a link to ${address}, which is not there, is found`, () =>
+    withPage(page(address), async (folder) =>
+      assert.match((await links(folder)).broken[0] ?? "", /missing/),
+    ));
+}
