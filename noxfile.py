@@ -188,10 +188,15 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def deps(session: nox.Session) -> None:
-    """Install the programs that the transcripts call (Debian and Ubuntu)."""
+    """Install the programs that the transcripts call (Debian and Ubuntu).
+
+    With "-- site" also those that check the site.
+    """
     clients = requirements.packages()
     packages = {clients[c] for c in clients if not requirements.usable(c)}
     packages |= lacking_test_packages()
+    if "site" in session.posargs:
+        packages |= set(lacking_site_packages().values())
     if not packages:
         session.log("every client is there: %s", ", ".join(sorted(clients)))
     elif not shutil.which("apt-get"):
@@ -246,7 +251,11 @@ def warn_of_closed_namespaces(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST, default=False)
 def live(session: nox.Session) -> None:
-    """Serve the site on 127.0.0.1 and rebuild it at every change."""
+    """Serve the pages on 127.0.0.1 and rebuild them at every change.
+
+    The pages alone: the links to the other formats lead nowhere here, but in what
+    ``docs`` builds.
+    """
     install(session, "live")
     session.run(
         *("sphinx-autobuild", "--host", "127.0.0.1", "--watch", "snippets"),
@@ -256,16 +265,38 @@ def live(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def site(session: nox.Session) -> None:
-    """Put the built site to a browser and to checkers (npm, Chromium, Java)."""
-    wanted = {"npm": "npm", "java": "default-jre-headless", "chromium": "chromium"}
-    for program, package in wanted.items():
-        if not shutil.which(program):
-            session.error(f"{program} is missing: install it (Debian: {package})")
+    """Put the built site to a browser and to checkers (npm, Chromium, Java).
+
+    CHROME_PATH names another browser of Chromium's kind than the one on PATH.
+    """
+    if lacking := lacking_site_packages():
+        session.error(
+            f"missing: {', '.join(lacking)}; `nox -s deps -- site` installs them"
+            f" (Debian: {', '.join(sorted(lacking.values()))})"
+        )
     if not (SITE / "index.html").exists():
         session.error("there is no site to check: run nox -s docs tests first")
     checks = Path("build/checks")
     shutil.copytree(Path("docs/_checks"), checks, dirs_exist_ok=True)
     with session.chdir(checks):
-        session.run("npm", "ci", "--ignore-scripts", "--no-audit", external=True)
-    for check in sorted(checks.glob("*.test.mjs")):
-        session.run("node", "--test", str(check), external=True)
+        quiet = ("--no-audit", "--no-fund")
+        session.run("npm", "ci", "--ignore-scripts", *quiet, external=True)
+    tests = sorted(path.name for path in Path("docs/_checks").glob("*.test.mjs"))
+    session.run(
+        # One after the other: Lighthouse measures time.
+        *("node", "--test", "--test-concurrency=1", "--test-reporter=spec"),
+        *(str(checks / name) for name in tests),
+        env={"CHROME_PATH": os.environ.get("CHROME_PATH") or shutil.which("chromium")},
+        external=True,
+    )
+
+
+def lacking_site_packages() -> dict[str, str]:
+    """Return the programs missing that check the site, with their Debian packages."""
+    wanted: dict[str, str] = PYPROJECT["tool"]["cheatsheet"]["site"]
+    chosen = os.environ.get("CHROME_PATH")
+    return {
+        program: package
+        for program, package in wanted.items()
+        if not shutil.which(chosen if program == "chromium" and chosen else program)
+    }

@@ -86,6 +86,48 @@ for (const width of [1280, 390]) {
   });
 }
 
+for (const [width, how] of [
+  [1280, "beside"],
+  [390, "below"],
+]) {
+  test(`consoles stand ${how} each other, ${width} pixels`, async () => {
+    await page.setViewportSize({ width, height: 900 });
+    try {
+      await page.goto(site.url + PAGE);
+      const consoles = page.locator(".consoles").first().locator(".highlight-console");
+      const [one, next] = await Promise.all(
+        [0, 1].map((n) => consoles.nth(n).boundingBox()),
+      );
+      if (how === "beside") assert.ok(next.x >= one.x + one.width);
+      else assert.ok(next.y >= one.y + one.height);
+    } finally {
+      await page.setViewportSize({ width: 1280, height: 900 });
+    }
+  });
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`what is typed differs from what comes back, ${colorScheme}`, async () => {
+    await page.emulateMedia({ colorScheme });
+    try {
+      await page.goto(site.url + PAGE);
+      const block = page.locator(".highlight-console").filter({ hasText: "nc " }).first();
+      const look = (part) =>
+        part.evaluate((element) => {
+          const { color, fontWeight } = getComputedStyle(element);
+          return { color, fontWeight };
+        });
+      const typed = await look(block.locator(".hll .go").first());
+      const output = await look(block.locator("pre > .go").first());
+      assert.deepEqual(await look(block.locator("pre")), typed); // a command is typed
+      assert.notEqual(typed.color, output.color);
+      assert.notEqual(typed.fontWeight, output.fontWeight);
+    } finally {
+      await page.emulateMedia({ colorScheme: null });
+    }
+  });
+}
+
 test("the grid can be narrowed down", async () => {
   await page.goto(`${site.url}results.html`);
   const rows = page.locator("table.grid tbody tr");

@@ -22,8 +22,6 @@ from support.pages import PROMPT, PageError, parse
 # The names that Pygments has for the sessions of shells.
 CONSOLES = {"console", "shell-session", "doscon", "pwsh-session", "ps1con", "tcshcon"}
 
-NARROW = 44  # characters of a line that half of a page's width has room for
-
 logger = logging.getLogger(__name__)
 
 
@@ -50,7 +48,7 @@ def check_consoles(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def put_side_by_side(app: Sphinx, doctree: nodes.document, _docname: str) -> None:
-    """Group narrow consoles that follow each other, for the style sheet to place."""
+    """Group consoles that follow each other, for the style sheet to place."""
     if app.builder.format != "html":
         return
     for first in list(doctree.findall(is_named_console)):
@@ -60,10 +58,7 @@ def put_side_by_side(app: Sphinx, doctree: nodes.document, _docname: str) -> Non
         start = end = parent.index(first)
         while end < len(parent) and is_named_console(parent[end]):
             end += 1
-        lines = [
-            line for node in parent[start:end] for line in node.astext().split("\n")
-        ]
-        if end - start > 1 and max(map(len, lines)) <= NARROW:
+        if end - start > 1:
             group = nodes.container(classes=["consoles"])
             group += parent[start:end]
             parent[start:end] = [group]
