@@ -54,6 +54,12 @@ def forget_outdated(app: Sphinx) -> None:
             written.unlink()
 
 
+def leave_out_search(app: Sphinx) -> None:
+    """Make no index of the words of the single page, which the browser searches."""
+    if app.builder.name == SINGLE:
+        app.builder.search = False  # type: ignore[attr-defined]
+
+
 def leave_out_static(app: Sphinx) -> None:
     """Copy none of the site's own styles and scripts into the EPUB."""
     if app.builder.name == EPUB:
@@ -177,6 +183,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.setup_extension("archive")
     app.connect("env-check-consistency", tell, priority=900)
     app.connect("builder-inited", forget_outdated)
+    app.connect("builder-inited", leave_out_search)
     app.connect("builder-inited", leave_out_static)
     app.connect("html-page-context", leave_out_links)
     app.connect("doctree-resolved", mend, priority=900)

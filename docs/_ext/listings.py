@@ -55,8 +55,10 @@ def plain(*styles: StyleMeta) -> frozenset[_TokenType]:
         kind
         for kind in STANDARD_TYPES
         if kind is Whitespace
-        or kind not in Generic
-        and all(s.style_for_token(kind) == s.style_for_token(Text) for s in styles)
+        or (
+            kind not in Generic
+            and all(s.style_for_token(kind) == s.style_for_token(Text) for s in styles)
+        )
     )
 
 
@@ -83,7 +85,7 @@ def find_dark(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Let Sphinx use this formatter for HTML; it must know before the builder starts."""
+    """Let Sphinx use this formatter for HTML, of which it must know at once."""
     PygmentsBridge.html_formatter = Formatter
     app.connect("builder-inited", find_dark)
     app.connect("html-page-context", leave_out_styles)

@@ -378,7 +378,9 @@ def test_a_wrong_list(project: Path, build: Build) -> None:
 CONSOLE = ".. code-block:: console\n   :caption: {}\n\n   $ {}\n\n"
 
 
-@pytest.mark.parametrize(("commands", "expected"), [(["true", "true"], 1), (["true"], 0)])
+@pytest.mark.parametrize(
+    ("commands", "expected"), [(["true", "true"], 1), (["true"], 0)]
+)
 def test_consoles_side_by_side(
     project: Path, build: Build, commands: list[str], expected: int
 ) -> None:

@@ -1,0 +1,42 @@
+"""A listing has markup for what is seen, and no other."""
+
+import pytest
+from pygments import highlight  # type: ignore[import-untyped]
+from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
+from pygments.styles import get_style_by_name  # type: ignore[import-untyped]
+
+import listings
+
+
+@pytest.fixture
+def formatter() -> HtmlFormatter[str]:
+    """Return the formatter of the site, for the styles of furo."""
+    made = listings.Formatter(style=get_style_by_name("a11y-light"), nowrap=True)
+    made.dark = get_style_by_name("native")
+    return made
+
+
+def test_plain_text(formatter: HtmlFormatter[str]) -> None:
+    """A keyword has an element; names, brackets and blanks have none."""
+    listing = highlight("if  (name):\n", get_lexer_by_name("python"), formatter)
+    assert '<span class="k">if</span>  (name):\n' == listing
+
+
+def test_one_of_two_styles(formatter: HtmlFormatter[str]) -> None:
+    """What has a colour in the dark style alone has an element."""
+    listing = highlight("import ssl\n", get_lexer_by_name("python"), formatter)
+    assert '<span class="kn">import</span> <span class="nn">ssl</span>\n' == listing
+
+
+def test_console(formatter: HtmlFormatter[str]) -> None:
+    """What a console says has an element, which our style sheet has a colour for."""
+    listing = highlight("$ pwd\n/tmp\n", get_lexer_by_name("console"), formatter)
+    assert '<span class="go">/tmp</span>' in listing
+
+
+def test_rules(formatter: HtmlFormatter[str]) -> None:
+    """The style sheet has its rules, and no comment."""
+    rules = formatter.get_token_style_defs(".highlight")
+    assert ".highlight .k { color: #8045E5 }" in rules
+    assert "/*" not in "".join(rules)
