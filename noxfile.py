@@ -194,7 +194,7 @@ def deps(session: nox.Session) -> None:
     """
     clients = requirements.packages()
     packages = {clients[c] for c in clients if not requirements.usable(c)}
-    packages |= lacking_test_packages()
+    packages |= lacking_test_packages() | lacking_headers()
     if "site" in session.posargs:
         packages |= set(lacking_site_packages().values())
     if not packages:
@@ -234,6 +234,12 @@ def lacking_test_packages() -> set[str]:
             if subprocess.run([python, "-c", code], check=False).returncode:
                 lacking.add(f"libpython{version}-testsuite")
     return lacking
+
+
+def lacking_headers() -> set[str]:
+    """Return what brings the headers that the benchmarks in C include."""
+    wanted = {"stdio.h": "libc6-dev", "openssl/ssl.h": "libssl-dev"}
+    return {p for name, p in wanted.items() if not Path("/usr/include", name).exists()}
 
 
 def warn_of_closed_namespaces(session: nox.Session) -> None:

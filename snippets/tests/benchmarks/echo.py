@@ -34,7 +34,7 @@ SIZES = (64, 16_384)  # bytes of a message
 ACTIVE = (1, 10, 100, 1000)  # connections, all of them active
 IDLE = (0, 100, 1000, 5000)  # connections, beside TEN that are active
 TEN = 10
-SELECT_MOST = 1000  # connections: descriptors below 1,024
+SELECT_MOST = 1010  # connections: descriptors below 1,024
 
 Turn = Callable[[float], Run]
 
@@ -133,28 +133,41 @@ def started(
         ]
 
 
-def runs(
-    servers: list[Measured], active: int, idle: int, size: int, pace: Pace
-) -> dict[str, list[Run]]:
-    """Return for each label what its runs gave, taken in turn.
+@dataclass(frozen=True)
+class Load:
+    """A server, and the connections that load it."""
 
-    A server that cannot have so many connections is left out.
-    """
-    kept: dict[str, list[Run]] = {}
+    measured: Measured
+    active: int
+    idle: int
+    size: int  # bytes
+
+
+def runs(loads: Sequence[Load], pace: Pace) -> list[list[Run]]:
+    """Return for each of *loads* what its runs gave, taken in turn."""
+    kept: list[list[Run]] = [[] for _ in loads]
     turns: dict[str, Callable[[], float]] = {}
     with contextlib.ExitStack() as stack:
-        for each in servers:
-            if each.label == SELECT and active + idle > SELECT_MOST:
-                continue
-            run = stack.enter_context(each.loaded(active, idle, size))
+        for number, load in enumerate(loads):
+            run = stack.enter_context(
+                load.measured.loaded(load.active, load.idle, load.size)
+            )
 
-            def turn(label: str = each.label, run: Turn = run) -> float:
-                kept.setdefault(label, []).append(run(pace.seconds))
-                return kept[label][-1].efficiency
+            def turn(number: int = number, run: Turn = run) -> float:
+                kept[number].append(run(pace.seconds))
+                return kept[number][-1].efficiency
 
-            turns[each.label] = turn
+            turns[str(number)] = turn
         interleaved(turns, pace.repeats)
-    return {label: found[1:] for label, found in kept.items()}  # the first warms up
+    return [found[1:] for found in kept]  # the first warms up
+
+
+def of_each(
+    servers: list[Measured], active: int, size: int, pace: Pace
+) -> dict[str, list[Run]]:
+    """Return for each label what its runs gave, with *active* connections each."""
+    loads = [Load(server, active, 0, size) for server in servers]
+    return dict(zip((s.label for s in servers), runs(loads, pace), strict=True))
 
 
 def how_busy(found: dict[str, list[Run]]) -> str:
@@ -188,16 +201,14 @@ def measure(quick: bool) -> list[Figure]:
 
 def figures(folder: Path, quick: bool) -> list[Figure]:
     """Return all figures; the servers of each kind of figure are started anew."""
-    pace = Pace(1, 0.02) if quick else Pace(5, 0.12)
+    pace = Pace(1, 0.02) if quick else Pace(11, 0.15)
     servers = commands(folder)
     few = {label: servers[label] for label in IDLE_LABELS if label in servers}
     others = {label: servers[label] for label in FRESH_LABELS if label in servers}
     with started(folder, servers) as measured:
         visit(measured)
         found = echoes(measured, pace, ACTIVE[:2] if quick else ACTIVE)
-    with started(folder, few) as measured:
-        visit(measured)
-        found += among_idle(measured, pace, IDLE[:2] if quick else IDLE)
+    found += among_idle(folder, few, pace, IDLE[:2] if quick else IDLE)
     with started(folder, others) as measured:
         found.append(fresh(measured, pace, 10 if quick else 1000))
     with started(folder, servers) as measured:
@@ -220,7 +231,7 @@ def echoes(servers: list[Measured], pace: Pace, active: Sequence[int]) -> list[F
     """Return the figures of connections that are all active."""
     figures = []
     for size, count in itertools.product(SIZES, active):
-        found = runs(servers, count, 0, size, pace)
+        found = of_each(servers, count, size, pace)
         note = how_busy(found)
         for kind, unit in (
             ("efficiency", "messages per CPU second"),
@@ -238,7 +249,7 @@ def echoes(servers: list[Measured], pace: Pace, active: Sequence[int]) -> list[F
 
 def fresh(servers: list[Measured], pace: Pace, active: int) -> Figure:
     """Return the figure of servers that no client has left before: see ``visit``."""
-    found = runs(servers, active, 0, SIZES[0], pace)
+    found = of_each(servers, active, SIZES[0], pace)
     series = {
         label: [run.efficiency for run in taken] for label, taken in found.items()
     }
@@ -247,15 +258,37 @@ def fresh(servers: list[Measured], pace: Pace, active: int) -> Figure:
 
 
 def among_idle(
-    servers: list[Measured], pace: Pace, idle: Sequence[int]
+    folder: Path,
+    servers: Mapping[str, tuple[Command, Path]],
+    pace: Pace,
+    idle: Sequence[int],
 ) -> list[Figure]:
-    """Return the figures of ten active connections among many that are idle."""
+    """Return the figures of ten active connections among many that are idle.
+
+    There is a server for each number of idle ones, and all are measured in turn, so
+    that these numbers can be compared, too.
+    """
+    with contextlib.ExitStack() as stack:
+        loads = []
+        for count in idle:
+            measured = stack.enter_context(started(folder, servers))
+            visit(measured)
+            loads += [
+                Load(server, TEN, count, SIZES[0])
+                for server in measured
+                if server.label != SELECT or TEN + count <= SELECT_MOST
+            ]
+        taken = runs(loads, pace)
     figures = []
     for count in idle:
-        found = runs(servers, TEN, count, SIZES[0], pace)
+        found = {
+            load.measured.label: of_load
+            for load, of_load in zip(loads, taken, strict=True)
+            if load.idle == count
+        }
         series = {
-            label: [1e6 / run.efficiency for run in taken]
-            for label, taken in found.items()
+            label: [1e6 / run.efficiency for run in of_load]
+            for label, of_load in found.items()
         }
         unit, at = "CPU µs per message", f"idle-at-{count}"
         note = how_busy(found)
