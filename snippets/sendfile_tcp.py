@@ -33,7 +33,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -164,6 +163,8 @@ def send_and_receive(source: str, target: str, host: str, port: int) -> int:
     Neither waits for the other: the kernel completes a connection to a socket that
     listens, whether or not ``accept`` has been called.
     """
+    from concurrent.futures import ThreadPoolExecutor  # slow, and needed here only
+
     with opened(source) as file, ThreadPoolExecutor() as pool:
         with socket.create_server((host, port)) as listener:
             near = socket.create_connection(listener.getsockname(), TIMEOUT)
