@@ -39,6 +39,7 @@ SELECT_MOST = 1010  # connections: descriptors below 1,024
 Turn = Callable[[float], Run]
 
 UVLOOP = "uvloop Protocol"
+BARE = "bare epoll loop"  # which no client can be let near
 TLS = "tls_selectors_server.py"
 SELECT = "select_server.py"
 SNIPPETS_TOO = ("selectors_server.py", "poll_server.py", SELECT, "thread_server.py")
@@ -47,7 +48,7 @@ IDLE_LABELS = (
     *("asyncio Protocol", "C epoll"),
 )
 FRESH_LABELS = (
-    *("epoll_server.py", UVLOOP, "asyncio Protocol", "asyncio streams"),
+    *("epoll_server.py", BARE, UVLOOP, "asyncio Protocol", "asyncio streams"),
     "C epoll",
 )
 
@@ -90,6 +91,7 @@ def commands(folder: Path) -> dict[str, tuple[Command, Path]]:
     """
     load = compiled("load.c", folder)
     others = {
+        BARE: "bare-epoll",
         UVLOOP: "uvloop-protocol",
         "asyncio Protocol": "asyncio-protocol",
         "asyncio streams": "asyncio-streams",
@@ -205,6 +207,7 @@ def figures(folder: Path, quick: bool) -> list[Figure]:
     servers = commands(folder)
     few = {label: servers[label] for label in IDLE_LABELS if label in servers}
     others = {label: servers[label] for label in FRESH_LABELS if label in servers}
+    servers.pop(BARE, None)
     with started(folder, servers) as measured:
         visit(measured)
         found = echoes(measured, pace, ACTIVE[:2] if quick else ACTIVE)

@@ -1,11 +1,14 @@
 """Echo servers that a reader would otherwise take, to be measured beside the snippets.
 
-    python echo_server.py asyncio-streams|asyncio-protocol|uvloop-protocol|socketserver
+    python echo_server.py asyncio-streams|asyncio-protocol|uvloop-protocol
+    python echo_server.py socketserver|bare-epoll
 
 Each prints the address that it listens on, on 127.0.0.1, and serves until it is ended.
 """
 
 import asyncio
+import select
+import socket
 import socketserver
 import sys
 from typing import cast
@@ -78,12 +81,39 @@ class ThreadingServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
+def serve_bare() -> None:
+    """Serve by ``epoll`` with nothing but the calls: what no listing can do without.
+
+    It ends with the first client that is reset, loses what a client does not take at
+    once, and spins where there is no free descriptor.
+    """
+    with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        say(listener.getsockname())
+        epoll = select.epoll()
+        epoll.register(listener, select.EPOLLIN)
+        clients: dict[int, socket.socket] = {}
+        while True:
+            for fd, _ in epoll.poll():
+                if fd == listener.fileno():
+                    conn, _ = listener.accept()
+                    conn.setblocking(False)
+                    epoll.register(conn, select.EPOLLIN)
+                    clients[conn.fileno()] = conn
+                elif data := clients[fd].recv(CHUNK):
+                    clients[fd].send(data)
+                else:
+                    clients.pop(fd).close()
+
+
 def main(name: str) -> None:
     """Run the server called *name*."""
     if name == "socketserver":
         with ThreadingServer(("127.0.0.1", 0), Handler) as server:
             say(cast(tuple[str, int], server.server_address))
             server.serve_forever()
+    elif name == "bare-epoll":
+        serve_bare()
     elif name == "uvloop-protocol":
         import uvloop  # only this server needs it
 
