@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { listen, start } from "./site.mjs";
 
 const MOST = 45_000; // bytes as they are sent, compressed
-const PAGES = ["index.html", "cheatsheet/multiplexing.html", "results.html"];
+const PAGES = ["index.html", "cheatsheet/multiplexing.html", "results.html", "which.html"];
 const at = start();
 
 /** Return the bytes of a first visit, the addresses of others asked, and cookies. */
