@@ -112,14 +112,19 @@ def send(conn: socket.socket, file: BinaryIO) -> int:
     return size
 
 
-def pieces(conn: socket.socket, size: int) -> Iterator[bytes]:
-    """Receive *size* bytes, as they come. Raises EOFError where the sender leaves."""
+def pieces(conn: socket.socket, size: int) -> Iterator[memoryview]:
+    """Receive *size* bytes as they come, each piece in the place of the one before.
+
+    Raises EOFError where the sender leaves.
+    """
+    # One buffer for all: for each that is as large, malloc may have to map memory.
+    buffer = memoryview(bytearray(CHUNK))
     while size:
-        piece = conn.recv(min(CHUNK, size))
-        if not piece:
+        count = conn.recv_into(buffer[:size])
+        if not count:
             raise EOFError("the sender has left before the file was complete")
-        size -= len(piece)
-        yield piece
+        size -= count
+        yield buffer[:count]
 
 
 def receive(connect: Callable[[], socket.socket], path: str) -> int:
@@ -133,7 +138,7 @@ def receive(connect: Callable[[], socket.socket], path: str) -> int:
     with contextlib.ExitStack() as stack:
         with replacing(path) as new:
             conn = stack.enter_context(connect())
-            size = int.from_bytes(b"".join(pieces(conn, SIZE)), "big")
+            size = int.from_bytes(b"".join(map(bytes, pieces(conn, SIZE))), "big")
             for piece in pieces(conn, size):
                 new.write(piece)
         try:
