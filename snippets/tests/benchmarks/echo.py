@@ -172,8 +172,11 @@ def of_each(
     return dict(zip((s.label for s in servers), runs(loads, pace), strict=True))
 
 
-def how_busy(found: dict[str, list[Run]]) -> str:
-    """Return a note on how busy the load was: it is not to be what limits."""
+def how_busy(found: dict[str, list[Run]], which: str) -> str:
+    """Return a note on how busy the load was: it is not to be what limits.
+
+    *which* are the connections that this is about.
+    """
 
     def share(label: str, kind: str) -> float:
         shares = [float(getattr(run, kind)) / run.seconds for run in found[label]]
@@ -182,9 +185,9 @@ def how_busy(found: dict[str, list[Run]]) -> str:
     busiest = max(found, key=lambda label: share(label, "load_cpu"))
     idlest = min(found, key=lambda label: share(label, "server_cpu"))
     return (
-        f"The load was busy for at most {share(busiest, 'load_cpu'):.0%} of the time"
-        f" ({busiest}), the server for at least {share(idlest, 'server_cpu'):.0%}"
-        f" ({idlest}). {placement()}"
+        f"With {which} the load was busy for at most"
+        f" {share(busiest, 'load_cpu'):.0%} of the time ({busiest}), the server for at"
+        f" least {share(idlest, 'server_cpu'):.0%} ({idlest}). {placement()}"
     ).strip()
 
 
@@ -235,7 +238,7 @@ def echoes(servers: list[Measured], pace: Pace, active: Sequence[int]) -> list[F
     figures = []
     for size, count in itertools.product(SIZES, active):
         found = of_each(servers, count, size, pace)
-        note = how_busy(found)
+        note = how_busy(found, f"{count:,} active")
         for kind, unit in (
             ("efficiency", "messages per CPU second"),
             ("rate", "messages/s"),
@@ -294,7 +297,7 @@ def among_idle(
             for label, of_load in found.items()
         }
         unit, at = "CPU µs per message", f"idle-at-{count}"
-        note = how_busy(found)
+        note = how_busy(found, f"{count:,} idle")
         figures.append(Figure(at, unit, series, plot="idle", x=count, note=note))
     return figures
 

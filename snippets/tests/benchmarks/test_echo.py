@@ -42,7 +42,7 @@ def test_what_is_measured(few: None) -> None:  # noqa: ARG001
     assert FEW == set(figures["echo-64-at-10"].series)
     assert {"epoll_server.py", "C epoll"} == set(figures["idle-at-100"].series)
     assert all(0 < value for figure in figures.values() for value in numbers(figure))
-    assert figures["echo-64-at-10"].note.startswith("The load was busy for at most ")
+    assert figures["echo-64-at-10"].note.startswith("With 10 active the load was busy")
 
 
 def numbers(figure: Figure) -> list[float]:
