@@ -1,5 +1,7 @@
 """A listing has markup for what is seen, and no other."""
 
+import logging
+
 import pytest
 from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
@@ -10,8 +12,12 @@ import listings
 
 
 @pytest.fixture
-def formatter() -> HtmlFormatter[str]:
-    """Return the formatter of the site, for the styles of furo."""
+def formatter(monkeypatch: pytest.MonkeyPatch) -> HtmlFormatter[str]:
+    """Return the formatter of the site, for the styles of furo.
+
+    The module of one of them changes where the whole process logs when it is imported.
+    """
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
     made = listings.Formatter(style=get_style_by_name("a11y-light"), nowrap=True)
     made.dark = get_style_by_name("native")
     return made
