@@ -11,8 +11,11 @@ A condition names a figure, one of its labels, a comparison (``<``, ``<=``, ``>`
 ``>=``) and a number. What is compared is
 
 - ``FIGURE of LABEL``: a median;
-- ``FIGURE / FIGURE of LABEL``: the ratio of the medians of one label in two figures;
-- ``FIGURE of LABEL / LABEL``: the median of the ratios of two labels in each repeat.
+- ``FIGURE / FIGURE of LABEL``: the median of the ratios in each repeat of one label in
+  two figures that were taken in turn;
+- ``FIGURE of LABEL / LABEL``: the same of two labels in one figure.
+
+The ratio of the medians, which a drawing shows, must allow a sentence as well.
 
 The sentence is shown, and below it what it rests on, if the data of every machine that
 measured it allow it. If they contradict it, the build warns in one line, and again in
@@ -20,10 +23,10 @@ each build until the sentence is changed. If no machine measured it, the sentenc
 left out, and the page says what was not measured.
 
 It is the median that decides. Where the least or the most would decide otherwise, the
-page says so below the sentence: not in every repeat. Between two figures it is the
-least of one to the most of the other, so what is farthest apart.
+page says so below the sentence: not in every repeat.
 """
 
+import dataclasses
 import operator
 import re
 import statistics
@@ -61,6 +64,7 @@ class Value:
     least: float
     most: float
     unit: str = ""
+    of_medians: float | None = None  # of a ratio, that of the medians
 
     def __str__(self) -> str:
         """Return it as it is shown."""
@@ -106,19 +110,13 @@ class Condition:
         if self.other is not None:
             if self.other not in figure["series"]:
                 return None
-            pairs = zip(values, figure["series"][self.other], strict=True)
-            return value_of([a / b for a, b in pairs])
+            return ratio_of(values, figure["series"][self.other])
         if self.base is None:
             return value_of(values, figure["unit"])
         base = named(report, self.base)
         if base is None or self.label not in base["series"]:
             return None
-        above, below = value_of(values), value_of(base["series"][self.label])
-        return Value(
-            above.median / below.median,
-            above.least / below.most,
-            above.most / below.least,
-        )
+        return ratio_of(values, base["series"][self.label])
 
 
 def parse(text: str) -> list[Condition]:
@@ -151,6 +149,13 @@ def named(report: Report, name: str) -> Report | None:
 def value_of(values: list[float], unit: str = "") -> Value:
     """Return the median of *values*, their least and their most."""
     return Value(statistics.median(values), min(values), max(values), unit)
+
+
+def ratio_of(above: list[float], below: list[float]) -> Value:
+    """Return the ratios of the values of each repeat."""
+    found = value_of([a / b for a, b in zip(above, below, strict=True)])
+    of_medians = statistics.median(above) / statistics.median(below)
+    return dataclasses.replace(found, of_medians=of_medians)
 
 
 class Conclusion(SphinxDirective):
@@ -208,16 +213,23 @@ class Conclusion(SphinxDirective):
             place: value
             for place, value in found.items()
             if not condition.allows(value.median)
+            or not condition.allows(value.of_medians or value.median)
         }
         for place, value in wrong.items():
             logger.warning(
-                "the data do not allow this sentence: %s is %s%s, not %s:"
+                "the data do not allow this sentence: %s is %s%s%s, not %s:"
                 " change what it says, or its condition",
-                *(condition, value, f" on {place}" if place else "", condition.asked),
+                *(condition, value, f" on {place}" if place else ""),
+                *(of_medians(value), condition.asked),
                 location=self.get_location(),
                 type="conclusion",
             )
         return len(wrong)
+
+
+def of_medians(value: Value) -> str:
+    """Return in words what the ratio of the medians is, if *value* is of ratios."""
+    return f", of the medians {value.of_medians:.2f}" if value.of_medians else ""
 
 
 def asked(condition: Condition, value: Value) -> str:

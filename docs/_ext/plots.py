@@ -188,7 +188,9 @@ def draw_line(
     """Draw one line, with a stroke from the least to the most at each point."""
     colour, mark, dashes = style(label, what.styles)
     is_first = label == next(iter(what.lines))
-    points = [(x, p) for x, p in enumerate(line) if p is not None]
+    labels = list(what.lines)
+    aside = (labels.index(label) - (len(labels) - 1) / 2) * 0.018  # not on each other
+    points = [(x + aside, p) for x, p in enumerate(line) if p is not None]
     spread = [
         (at, value)
         for x, (_, least, most) in points

@@ -247,7 +247,10 @@ def report(
         "machine": here,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": first_line("git", "rev-parse", "HEAD"),
-        "uncommitted_changes": bool(first_line("git", "status", "--porcelain")),
+        "uncommitted_changes": bool(
+            # What is written here, and said of it, was not measured.
+            first_line("git", "status", "--porcelain", "--", ".", ":!docs")
+        ),
         "quick": quick,
         "noise": noise.seen(),
         "figures": [written(figure) for figure in figures],
