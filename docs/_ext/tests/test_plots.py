@@ -130,6 +130,7 @@ def lines(**more: Any) -> plots.Lines:
 BARS = plots.Bars({"ours": (2, 1, 3), "theirs": (4, 4, 4)}, ["2.00", "4.00"], "s")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log", [False, True], ids=["linear", "log"])
 @pytest.mark.parametrize("width", [plots.WIDE, plots.NARROW])
 def test_lines_are_told_apart_without_colour(log: bool, width: int) -> None:
@@ -185,6 +186,7 @@ def test_contrast(colour: str) -> None:
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5
 
 
+@pytest.mark.slow
 def test_a_drawing_is_reproducible() -> None:
     """Another process, whose sets have another order, draws the same bytes."""
     code = (
@@ -310,6 +312,7 @@ def test_each_machine_has_its_drawing(page: Page, project: Path) -> None:
     assert 2 == html.count('<picture class="only-dark">')
 
 
+@pytest.mark.slow
 def test_a_page_follows_the_files(page: Page, project: Path) -> None:
     """What was not measured is named so; new data are drawn, old ones are not again."""
     text = ".. measured:: idle"
@@ -346,6 +349,7 @@ def test_the_book_has_the_drawing(page: Page, project: Path, build: Build) -> No
     assert "Lines of CPU µs" in image.get("alt", "")
 
 
+@pytest.mark.slow
 def test_markdown_and_text_have_the_numbers(
     page: Page, project: Path, build: Build
 ) -> None:
@@ -467,6 +471,7 @@ def test_a_condition_that_says_nothing(text: str) -> None:
         conclusions.parse(text)
 
 
+@pytest.mark.slow
 def test_pages_without_listings_are_lean(project: Path, build: Build) -> None:
     """The script that copies is loaded where there is something to copy only."""
     build("html", "-D", "extensions=status,overview,reference,sphinx_copybutton,lean")
