@@ -119,6 +119,7 @@ for sniffing in sockets:
 """
 
 
+@pytest.mark.slow
 def test_whom_the_kernel_tells_of_a_tag() -> None:
     """It takes the first tag off, and tells a socket for all protocols only."""
     frame = FRAMES[0][:12] + TAG + FRAMES[0][12:]

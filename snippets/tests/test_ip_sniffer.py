@@ -181,6 +181,7 @@ def test_elsewhere_than_on_linux_it_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     assert "cannot sniff here: only Linux has packet sockets" == caught.value.code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("snippet", "traffic"),
     [("ip_sniffer", sniffer.PING), ("tcp_sniffer", sniffer.HTTP)],

@@ -224,6 +224,7 @@ def test_names_stand_apart(wanted: list[float]) -> None:
     assert all(-0.001 <= height <= 100.001 for height in found.values())
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_file(page: Page) -> None:
     """The table of a plot has each median, spread and ratio of the file."""
     points = idle()
@@ -294,6 +295,7 @@ def test_where_and_how_it_was_measured(page: Page) -> None:
     ) in html
 
 
+@pytest.mark.slow
 def test_each_machine_has_its_drawing(page: Page, project: Path) -> None:
     """Two machines are two drawings, each in light and dark, wide and narrow."""
     other = report(*idle(0.1), machine={**MACHINE, "cpu": "Slow"})
@@ -333,6 +335,7 @@ def test_a_page_follows_the_files(page: Page, project: Path) -> None:
     assert first != images(project)["measured-idle-1-light.svg"]
 
 
+@pytest.mark.slow
 def test_the_book_has_the_drawing(page: Page, project: Path, build: Build) -> None:
     """The EPUB has the light drawing, lists it, and says what it shows."""
     page(".. measured:: idle", report(*idle()))
@@ -426,6 +429,7 @@ def test_the_medians_contradict(page: Page) -> None:
     assert "0.86 (0.50 to 2.50), of the medians 2.50, not less than 2" in html
 
 
+@pytest.mark.slow
 def test_one_machine_contradicts(page: Page) -> None:
     """A sentence must be true on each machine; the warning says on which it is not."""
     slow = report(*idle(), machine={**MACHINE, "cpu": "Slow"})
