@@ -1,15 +1,13 @@
-"""Keeps pages light: no markup or style that a reader would not see.
+"""Keeps listings light: no markup or style that a reader would not see.
 
 Pygments puts each name, dot and blank into an element of its own. Where the styles have
 nothing to show for it, that is half of a page, to be loaded and laid out for nothing.
 """
 
 import functools
-import posixpath
 from collections.abc import Iterable
 from typing import Any
 
-from docutils import nodes
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.style import StyleMeta  # type: ignore[import-untyped]
 from pygments.token import (  # type: ignore[import-untyped]
@@ -22,8 +20,6 @@ from pygments.token import (  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
 from sphinx.highlighting import PygmentsBridge
 from sphinx.util.typing import ExtensionMetadata
-
-UNUSED = {"furo-extensions.css"}  # what it has for the copy button is in site.css
 
 Token = tuple[_TokenType, str]
 
@@ -62,21 +58,6 @@ def plain(*styles: StyleMeta) -> frozenset[_TokenType]:
     )
 
 
-def leave_out_styles(
-    _app: Sphinx,
-    _page: str,
-    _template: str,
-    context: dict[str, Any],
-    _doctree: nodes.document | None,
-) -> None:
-    """Drop what the theme has for extensions that we do not use."""
-    context["css_files"] = [
-        css
-        for css in context.get("css_files", ())
-        if posixpath.basename(css.filename) not in UNUSED
-    ]
-
-
 def find_dark(app: Sphinx) -> None:
     """Find out which style the theme has for a dark screen, if it has one."""
     name = getattr(app.config, "pygments_dark_style", None)
@@ -88,5 +69,4 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Let Sphinx use this formatter for HTML, of which it must know at once."""
     PygmentsBridge.html_formatter = Formatter
     app.connect("builder-inited", find_dark)
-    app.connect("html-page-context", leave_out_styles)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
