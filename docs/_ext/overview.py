@@ -21,9 +21,9 @@ from results import Result
 from sections import Section
 from sheet import Sheet
 from status import remark_list, results_table, table, verdict
-from summary import Summary, cell, environments_of, place
+from summary import Summary, cell, place, runs_of
 
-TITLES = {"tls": "TLS"}  # of contracts, where a capital letter is not all
+TITLES = {"af_alg": "AF_ALG", "tls": "TLS"}  # where a capital letter is not all
 
 
 class AtAGlance(SphinxDirective):
@@ -182,7 +182,7 @@ def grid(current: Sheet, contract: str) -> list[nodes.Node]:
         names = ", ".join(section.snippet for section in servers)
         text = f"Not run in this build ({names})."
         return [title, nodes.paragraph("", text)]
-    environments = environments_of(results)
+    runs = runs_of(results)
     head: list[nodes.Node] = [nodes.Text("Check")]
     head += [name_of(section) for section in servers]
     rows: list[list[nodes.Node]] = []
@@ -192,7 +192,7 @@ def grid(current: Sheet, contract: str) -> list[nodes.Node]:
             own = about(results, section, check)
             of_server = any(each.snippet == section.snippet for each in results)
             if own or not of_server:
-                row.append(verdict(*cell(own, environments)))
+                row.append(verdict(*cell(own, runs)))
             else:
                 row.append(verdict("no-such-check", "–"))  # noqa: RUF001
         rows.append(row)
@@ -200,7 +200,7 @@ def grid(current: Sheet, contract: str) -> list[nodes.Node]:
     shown = [result for result in results if result.snippet in servers_shown]
     emulated = sorted({result.emulated for result in shown} - {""})
     notes = [nodes.paragraph("", f"Emulated: {text}.") for text in emulated]
-    return [title, table(head, rows, ["grid"]), *notes, *remark_list(shown)]
+    return [title, table(head, rows, ["grid", "checks"]), *notes, *remark_list(shown)]
 
 
 def about(results: Sequence[Result], section: Section, check: str) -> list[Result]:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 from junitparser import JUnitXml, JUnitXmlError, Properties, Skipped, TestCase
@@ -53,6 +52,7 @@ class Result:
     date: str
     changed: tuple[str, ...]
     checks: int = 0  # how many the contract has; 0 if this one may be left out
+    run: str = ""  # of which it is a result: some of a run may need another kernel
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class Reader:
     root: Path
     of_snippets: list[Result] = field(default_factory=list)
     other_failures: list[tuple[str, str]] = field(default_factory=list)
+    looked_at: dict[str, str] = field(default_factory=dict)
 
     def read(self, path: Path) -> None:
         """Add all that *path* says; raise ValueError, and add nothing, if damaged."""
@@ -93,7 +94,7 @@ class Reader:
         for suite in suites:
             date = date_of(suite.timestamp)
             for case in suite:
-                result = self.result(case, date)
+                result = self.result(case, date, path.stem)
                 if result:
                     new.append(result)
                 elif outcome_of(case)[0] == "failed":
@@ -101,8 +102,8 @@ class Reader:
         self.of_snippets += new
         self.other_failures += other
 
-    def result(self, case: TestCase, date: str) -> Result | None:
-        """Return the result of *case*, or None if it is about no snippet."""
+    def result(self, case: TestCase, date: str, run: str) -> Result | None:
+        """Return the result of *case* in *run*, or None if it is about no snippet."""
         properties = list(properties_of(case))
         value = dict(properties)
         if "kind" not in value or "snippet" not in value:
@@ -131,23 +132,27 @@ class Reader:
             reason=reason,
             emulated=value.get("emulated", ""),
             date=date,
-            changed=tuple(sorted(set(self.changed(sources)))),
+            changed=tuple(sorted(set(filter(None, map(self.changed, sources))))),
             checks=int(value.get("checks", 0)),
+            run=run,
         )
 
-    def changed(self, sources: list[str]) -> Iterator[str]:
-        """Yield the files of *sources* that are not as they were."""
-        for source in sources:
+    def changed(self, source: str) -> str:
+        """Return the file that *source* names if it is not as it was, or nothing.
+
+        Each file has many results: it is looked at once.
+        """
+        if source not in self.looked_at:
             match = SOURCE.fullmatch(source)
             if not match:
                 raise ValueError(f"{source!r} does not name a file and its hash")
-            if digest(self.root / match["path"]) != match["digest"]:
-                yield match["path"]
+            same = digest(self.root / match["path"]) == match["digest"]
+            self.looked_at[source] = "" if same else match["path"]
+        return self.looked_at[source]
 
 
 def read(folder: Path, root: Path) -> Results:
     """Return what the files in *folder* say about the project at *root*."""
-    digest.cache_clear()  # files change between two builds of one process
     reader = Reader(root)
     damaged = []
     for path in sorted(folder.glob("*.xml")):
@@ -162,7 +167,6 @@ def read(folder: Path, root: Path) -> Results:
     )
 
 
-@cache
 def digest(path: Path) -> str | None:
     """Return how a property ``source`` names the content of *path*."""
     if not path.is_file():

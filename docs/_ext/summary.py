@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from results import KINDS, Environment, Result
 from sections import Section
@@ -88,16 +89,16 @@ def summarise(results: Iterable[Result], section: Section) -> Summary:
 def cut_short(results: Sequence[Result], contract: str) -> Iterator[str]:
     """Yield a phrase if not all checks of *contract* are among a server's *results*.
 
-    In each environment each check must be there that may not be left out.
+    In each run each check must be there that may not be left out.
     """
     own = [result for result in results if result.contract == contract]
     if not own:
         yield f'contract "{contract}" not run'
     lacking = 0
-    for environment in environments_of(own):
-        here = [result for result in own if result.environment == environment]
-        run = {result.check for result in here if result.checks}
-        lacking = max(lacking, max(result.checks for result in here) - len(run))
+    for run in runs_of(own):
+        here = [result for result in own if result.run == run]
+        checks = {result.check for result in here if result.checks}
+        lacking = max(lacking, max(result.checks for result in here) - len(checks))
     if lacking:
         noun = "check" if lacking == 1 else "checks"
         yield f'{lacking} {noun} of contract "{contract}" not run'
@@ -133,40 +134,49 @@ def tally(results: Sequence[Result]) -> str:
 
 
 def cell(
-    results: Sequence[Result], environments: Sequence[Environment]
+    results: Sequence[Result], runs: Mapping[str, Sequence[Environment]]
 ) -> tuple[str, str]:
     """Return the verdict on one check of one server, and what the grid says of it."""
     outcomes = set()
     where: dict[str, list[Environment]] = {}
-    for environment in environments:
-        here = [result for result in results if result.environment == environment]
+    for run, environments in runs.items():
+        here = [result for result in results if result.run == run]
         outcome = verdict(here)
         outcomes.add(outcome)
-        emulated = any(result.emulated for result in here)
+        emulated = here and all(result.emulated for result in here)
         text = f"{outcome} (emulated)" if emulated else outcome
-        where.setdefault(text, []).append(environment)
+        where.setdefault(text, []).extend(environments)
     word = min(outcomes, default=NOT_RUN)  # "failed", of several
     if len(outcomes) > 1 and word != "failed":
         word = "passed in part"
     if len(where) <= 1:
         return word, next(iter(where), NOT_RUN)
-    name = short_names(environments)
+    name = telling(list(where.values()))
     parts = [
-        f"{text}: {listing([name[environment] for environment in where[text]])}"
+        f"{text}: {listing(list(dict.fromkeys(map(name, where[text]))))}"
         for text in sorted(where)
     ]
     return word, "; ".join(parts)
 
 
-def short_names(environments: Sequence[Environment]) -> dict[Environment, str]:
-    """Return for each environment its Python, if that tells it from the others."""
-    pythons = Counter(environment.python for environment in environments)
-    return {
-        environment: environment.python
-        if pythons[environment.python] == 1
-        else str(environment)
-        for environment in environments
-    }
+def telling(groups: Sequence[Sequence[Environment]]) -> Callable[[Environment], str]:
+    """Return what names an environment so that one of another group is named else.
+
+    That is its Python, its kernel or its OpenSSL, if one of them is enough.
+    """
+    for name in map(attrgetter, ("python", "kernel", "openssl")):
+        names = [set(map(name, group)) for group in groups]
+        if sum(map(len, names)) == len(set().union(*names)):
+            return name
+    return str
+
+
+def runs_of(results: Iterable[Result]) -> dict[str, list[Environment]]:
+    """Return the runs of *results*, each with the environments that it had."""
+    of_run: dict[str, list[Result]] = {}
+    for result in results:
+        of_run.setdefault(result.run, []).append(result)
+    return {run: environments_of(own) for run, own in of_run.items()}
 
 
 def environments_of(results: Iterable[Result]) -> list[Environment]:

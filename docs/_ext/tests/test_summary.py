@@ -6,10 +6,12 @@ import pytest
 
 from results import Environment, Result
 from sections import Section
-from summary import cell, environments_of, listing, remarks, summarise
+from summary import cell, environments_of, listing, remarks, summarise, telling
 
 OLD = Environment("CPython 3.9.1", "Linux 6.1", "OpenSSL 3.0")
 NEW = Environment("CPython 3.13.0", "Linux 6.1", "OpenSSL 3.0")
+GUEST = replace(NEW, kernel="Linux 5.0 (guest)")
+OLD_GUEST = replace(OLD, kernel="Linux 5.0 (guest)")
 SECTION = Section("Echo", "tcp", "echo")
 SERVER = Section("Echo", "tcp", "echo", contract=("stream",))
 TLS_SERVER = Section("Echo", "tcp", "echo", contract=("stream", "tls"))
@@ -25,11 +27,12 @@ def result(
     snippet: str = "echo",
     test: str = "m::test_it",
 ) -> Result:
-    """Return a result of which the rest does not matter."""
+    """Return a result of which the rest does not matter; each Python has its run."""
     reason = "" if outcome == "passed" else "why"
     return Result(
         *(snippet, kind, "", "", test, environment),
         *(outcome, reason, emulated, "2026-11-21", changed),
+        run=environment.python,
     )
 
 
@@ -77,6 +80,7 @@ OLD_A = check("a", 2, OLD)
         ([A, SLOW], SERVER, ('1 check of contract "stream" not run',)),
         ([check("a", 3)], SERVER, ('2 checks of contract "stream" not run',)),
         ([A, B, OLD_A], SERVER, ('1 check of contract "stream" not run',)),
+        ([A, check("b", 2, GUEST)], SERVER, ()),  # of one run, on two kernels
         ([A, B], TLS_SERVER, ('contract "tls" not run',)),
         ([], SERVER, ()),  # which is said by the kind that is missing
         ([A], SECTION, ()),
@@ -134,13 +138,54 @@ def test_counts() -> None:
             "passed",
             "passed: CPython 3.13.0; passed (emulated): CPython 3.9.1",
         ),
+        (
+            [result(environment=GUEST, emulated="the kernel"), result()],
+            [NEW, GUEST],
+            "passed",
+            "passed",
+        ),
+        (
+            [result(environment=GUEST, emulated="the kernel")],
+            [NEW, GUEST],
+            "passed",
+            "passed (emulated)",
+        ),
+        (
+            [result(environment=GUEST, emulated="the kernel")],
+            [OLD, OLD_GUEST, NEW, GUEST],
+            "passed in part",
+            "not run: CPython 3.9.1; passed (emulated): CPython 3.13.0",
+        ),
     ],
 )
 def test_cell(
     found: list[Result], environments: list[Environment], word: str, text: str
 ) -> None:
     """A cell names the environments only where they differ."""
-    assert (word, text) == cell(found, environments)
+    runs: dict[str, list[Environment]] = {}
+    for environment in environments:
+        runs.setdefault(environment.python, []).append(environment)
+    assert (word, text) == cell(found, runs)
+
+
+@pytest.mark.parametrize(
+    ("groups", "names"),
+    [
+        ([[OLD], [NEW]], [OLD.python, NEW.python]),
+        ([[OLD, NEW], [OLD_GUEST, GUEST]], [NEW.kernel, GUEST.kernel]),
+        (
+            [[OLD], [replace(OLD, openssl="OpenSSL 3.5")]],
+            ["OpenSSL 3.0", "OpenSSL 3.5"],
+        ),
+        ([[OLD, GUEST], [NEW, OLD_GUEST]], [str(GUEST), str(OLD_GUEST)]),
+    ],
+)
+def test_what_tells_environments(
+    groups: list[list[Environment]], names: list[str]
+) -> None:
+    """One of Python, kernel and OpenSSL is named, if that tells the groups apart."""
+    name = telling(groups)
+    assert names == [name(group[-1]) for group in groups]
 
 
 def test_environments_are_in_order() -> None:
