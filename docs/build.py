@@ -1,49 +1,61 @@
 """Builds the site in all its formats: ``python docs/build.py build/html``.
 
-The site itself comes first, which reads the pages. Once they are read, the single page
-(``single/``) and the EPUB, which need no more than that, are written at the same time.
-Sphinx is loaded once, and the results of the tests are read once: each builder runs in
-a fork of this process, so that what one registers does not disturb the next.
+The site itself comes first, which reads the pages. Once they are read, the EPUB, which
+needs no more than that, is written at the same time. Sphinx is loaded once, and the
+results of the tests are read once, beside it: each builder runs in a fork of this
+process, so that what one registers does not disturb the other. The builder of the EPUB
+gets ready while the pages are read.
 """
 
 import argparse
-import functools
 import gc
 import os
 import shutil
 import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 
-import sphinx.cmd.build
-from sphinx.application import builtin_extensions
-
 DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
-import formats  # noqa: E402  # an extension of the site, as results is a part of one
-import results  # noqa: E402
+import results  # noqa: E402  # a part of an extension of the site
 
 STRICT = ("-n", "-W", "--keep-going")
-LOADED = ("furo", "sphinx.ext.autodoc", "sphinx.ext.intersphinx", "sphinx.ext.viewcode")
+LOADED = (
+    "sphinx.cmd.build",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
+    "furo",
+)
 EPUB = "python-socket-cheat-sheet.epub"
 
 
 def start(
-    builder: str, out: Path, read: Path, options: list[str], tell: int | None = None
+    builder: str,
+    out: Path,
+    read: Path,
+    options: list[str],
+    *,
+    before_reading: Callable[[], object] | None = None,
+    when_read: Callable[[], object] | None = None,
 ) -> int:
-    """Start *builder* in a fork; return the process's id.
-
-    It writes to the descriptor *tell* once it has read the pages, if there was any to
-    read.
-    """
+    """Start *builder* in a fork; return the process's id."""
     child = os.fork()
     if child:
         return child
     status = 1
     try:
-        if tell is not None:
-            formats.when_read.append(lambda: os.write(tell, b"."))
+        import sphinx.cmd.build
+
+        import turns
+
+        turns.before_reading, turns.when_read = before_reading, when_read
         arguments = [*STRICT, "-b", builder, "-d", str(read), *options]
         status = sphinx.cmd.build.main([*arguments, str(DOCS), str(out)])
         sys.stdout.flush()
@@ -65,17 +77,13 @@ def build(site: Path, options: list[str]) -> int:
     """
     read = site.parent / "doctrees"
     book = site.parent / "epub"
-    told, tell = os.pipe()
-    first = start("html", site, read, options, tell)
-    os.close(tell)
-    os.read(told, 1)  # or nothing, once it has ended
-    os.close(told)
-    quiet = [*options, "-q"]
-    others = [
-        start("singlehtml", site / "single", read, quiet),
-        start("epub", book, read, quiet),
-    ]
-    worst = max(map(wait, [first, *others]))
+    wait_for, done = os.pipe()  # closed, at the latest by the end of the process
+    first = start("html", site, read, options, when_read=partial(os.close, done))
+    os.close(done)
+    is_read = partial(os.read, wait_for, 1)
+    second = start("epub", book, read, [*options, "-q"], before_reading=is_read)
+    os.close(wait_for)
+    worst = max(wait(first), wait(second))
     if (book / EPUB).exists():
         shutil.copyfile(book / EPUB, site / EPUB)
     return worst
@@ -83,10 +91,13 @@ def build(site: Path, options: list[str]) -> int:
 
 def load() -> None:
     """Load what each builder needs, before any of them is forked."""
-    for name in (*builtin_extensions, *LOADED):
-        import_module(name)
-    results.read = functools.cache(results.read)  # they do not change while we build
-    results.read(DOCS.parent / "build" / "results", DOCS.parent)
+    with ProcessPoolExecutor(1, get_context("fork")) as beside:
+        found = beside.submit(results.read, ROOT / "build" / "results", ROOT)
+        for name in LOADED:
+            import_module(name)
+        for name in import_module("sphinx.application").builtin_extensions:
+            import_module(name)
+    results.read = lambda folder, root: found.result()  # noqa: ARG005  # for each builder
     gc.freeze()  # nothing of that is ever garbage,
     gc.set_threshold(100_000, 20, 100)  # and little of what a builder makes
 

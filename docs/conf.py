@@ -28,8 +28,8 @@ extensions = [
     *("overview", "names", "which"),
     "reference",
     "consoles",
-    "formats",
-    "grid_filter",
+    *("single", "book", "markdown", "llms", "archive"),
+    *("turns", "templates"),
     *("measurements", "measured", "conclusions"),
     *("lean", "mended"),
     "listings",
@@ -42,6 +42,7 @@ highlight_language = "python"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"show-inheritance": False}
+viewcode_follow_imported_members = False  # their own documentation has them
 toc_object_entries = False  # the sections are enough in the table of contents
 
 # Where CPython's documentation has each name: a file of ours, so without a network.
@@ -51,21 +52,23 @@ nitpick_ignore = [("py:class", "socket.AddressFamily")]  # not in that documenta
 html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]
-html_css_files = ["site.css", ("print.css", {"media": "print"})]
+html_css_files = ["measured.css", "site.css", ("print.css", {"media": "print"})]
+html_js_files = [("grid.js", {"loading_method": "defer"})]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_show_copyright = False
 html_theme_options = {"navigation_with_keys": False}
 
-# docs/build.py makes these from the same pages.
-singlehtml_sidebars = {  # furo's, but for the search, which is the browser's there
-    "**": [
+html_sidebars = {  # furo's, but for the search, which is the browser's there
+    "single/index": [
         "sidebar/scroll-start.html",
         "sidebar/brand.html",
         "sidebar/navigation.html",
         "sidebar/scroll-end.html",
     ]
 }
+
+# docs/build.py makes it from the same pages.
 epub_basename = "python-socket-cheat-sheet"
 epub_title = project
 epub_author = epub_publisher = "The authors of the Python socket cheat sheet"

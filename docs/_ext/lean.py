@@ -5,14 +5,24 @@ loads. And everywhere what the theme has for extensions that this site does not 
 """
 
 import posixpath
+import re
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
-UNUSED = ("furo-extensions.css",)  # what it has for the copy button is in site.css
-COPIES = ("clipboard.min.js", "copybutton.js", "copybutton.css")
+NEVER = re.compile(r"(?!)")
+LISTING = re.compile("<pre")
+# What must be on a page for which a script or a style is of use.
+USED_BY = {
+    "furo-extensions.css": NEVER,  # what it has for the copy button is in site.css
+    "clipboard.min.js": LISTING,
+    "copybutton.js": LISTING,
+    "copybutton.css": LISTING,
+    "grid.js": re.compile(r'<table class="[^"]*\bchecks\b'),
+    "measured.css": re.compile(r' class="[^"]*\b(?:measured|not-measured|evidence)\b'),
+}
 
 
 def leave_out(
@@ -23,7 +33,8 @@ def leave_out(
     _doctree: nodes.document | None,
 ) -> None:
     """Leave out what is of no use on this page."""
-    useless = UNUSED if "<pre" in context.get("body", "") else (*UNUSED, *COPIES)
+    body = context.get("body", "")
+    useless = {name for name, used in USED_BY.items() if not used.search(body)}
     for files in ("script_files", "css_files"):
         context[files] = [
             each

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 from sphinx.util.typing import ExtensionMetadata
 
 import sheet
+
+FIRST = "first sentences"  # a key of env.metadata[docname]
 
 
 def write(app: Sphinx, exception: Exception | None) -> None:
@@ -25,11 +26,11 @@ def lines(app: Sphinx) -> Iterator[str]:
     env = app.env
     current = sheet.of(env)
     root = app.config.root_doc
-    pages = [page for page in in_order(env, root) if page != root]
+    pages = [page for page, depth in sheet.in_order(env, root) if depth]
     chapters = [p for p in pages if sheet.SNIPPETS in env.metadata[p]]
     yield f"# {app.config.project}"
     yield ""
-    yield f"> {first_sentences(env.get_doctree(root), 2)}"
+    yield f"> {' '.join(env.metadata[root][FIRST][:2])}"
     yield ""
     yield "Each page has the whole of each listing, and the console text beside it."
     yield ""
@@ -54,28 +55,22 @@ def lines(app: Sphinx) -> Iterator[str]:
             yield entry(app, page)
 
 
-def in_order(env: BuildEnvironment, page: str) -> list[str]:
-    """Return *page* and all pages below it, as the tables of contents list them."""
-    found = [page]
-    for name in env.toctree_includes.get(page, []):
-        found += [below for below in in_order(env, name) if below not in found]
-    return found
-
-
 def entry(app: Sphinx, page: str) -> str:
     """Return the line that leads to *page*."""
     title = escaped(app.env.titles[page].astext())
     address = f"{app.builder.get_target_uri(page)}.md"
-    about = first_sentences(app.env.get_doctree(page), 1)
-    return f"- [{title}]({address})" + (f": {about}" if about else "")
+    about = app.env.metadata[page][FIRST][:1]
+    return f"- [{title}]({address})" + "".join(f": {sentence}" for sentence in about)
 
 
-def first_sentences(doctree: nodes.document, number: int) -> str:
-    """Return how the first paragraph of a page begins."""
+def note_first(app: Sphinx, doctree: nodes.document) -> None:
+    """Note the sentences with which the first paragraph of a page begins."""
+    text = ""
     for paragraph in doctree.findall(nodes.paragraph):
-        text = " ".join(paragraph.astext().split())
-        return escaped(" ".join(re.split(r"(?<=[.:]) (?=[A-Z])", text)[:number]))
-    return ""
+        text = escaped(" ".join(paragraph.astext().split()))
+        break
+    sentences = re.split(r"(?<=[.:]) (?=[A-Z])", text) if text else []
+    app.env.metadata[app.env.docname][FIRST] = sentences[:2]
 
 
 def escaped(text: str) -> str:
@@ -87,5 +82,10 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Write it once the pages are there."""
     app.setup_extension("sheet")
     app.setup_extension("markdown")
+    app.connect("doctree-read", note_first)
     app.connect("build-finished", write)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -15,7 +15,6 @@ what is shown of a figure, divided by commas.
 Where nothing was measured, the page says so.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,13 +26,12 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 from sphinx.writers.html5 import HTML5Translator
 
+import kept
 import measurements
 import plots
 from measurements import NOT_MEASURED, Report, line, ratio_text, significant
 
 KEPT = "drawings"  # a folder beside what was read of the pages
-STYLE = "measured.css"
-STYLED = {"measured", "not-measured", "evidence"}  # classes, those of conclusions, too
 ON_A_PHONE = "(max-width: 40em)"
 
 
@@ -109,14 +107,8 @@ class Measured(SphinxDirective):
     def drawn(self, what: plots.Lines | plots.Bars, width: int) -> str:
         """Return the drawing: the one of an earlier build, if nothing has changed."""
         code = Path(plots.__file__).read_text(encoding="utf-8")
-        key = hashlib.sha256(repr((code, what, width)).encode()).hexdigest()[:20]
-        path = Path(self.env.doctreedir) / KEPT / f"{key}.svg"
-        if path.exists():
-            return path.read_text(encoding="utf-8")
-        text = plots.draw(what, width)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return text
+        folder = Path(self.env.doctreedir) / KEPT
+        return kept.text(folder, (code, what, width), lambda: plots.draw(what, width))
 
 
 def labels_of(reports: Sequence[Report]) -> list[str]:
@@ -326,23 +318,6 @@ def leave_out(_self: object, _node: drawing) -> None:
     raise nodes.SkipNode
 
 
-def add_style(
-    app: Sphinx,
-    _page: str,
-    _template: str,
-    _context: dict[str, Any],
-    doctree: nodes.document | None,
-) -> None:
-    """Load the style on the pages that have something measured."""
-    if doctree is not None and any(map(is_styled, doctree.findall(nodes.Element))):
-        app.add_css_file(STYLE)
-
-
-def is_styled(node: nodes.Element) -> bool:
-    """Tell whether *node* is one that the style is for."""
-    return not STYLED.isdisjoint(node.get("classes", ()))
-
-
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and what writes its drawings."""
     app.setup_extension("measurements")
@@ -356,7 +331,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         man=plain,
         texinfo=plain,
     )
-    app.connect("html-page-context", add_style)
     return {
         "env_version": 1,
         "parallel_read_safe": True,

@@ -26,6 +26,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging, rst
 from sphinx.util.typing import ExtensionMetadata
 
+import turns
+
 NAME = re.compile(
     r"\|(?P<figure>[a-z0-9-]+?)"
     r"-(?P<kind>ratio|median|to-[a-z0-9-]+|median-of-[a-z0-9-]+)\|"
@@ -34,7 +36,6 @@ SHOWN = "shown measurements"  # keys of env.metadata[docname]
 FIGURES = "figures drawn or concluded from"
 FINGERPRINT = "fingerprint of the figures"
 NOT_MEASURED = "not measured"
-FROM_THE_SITE = ("singlehtml", "epub")  # which docs/build.py makes of what is read
 DIGITS = 3  # the fourth differs from run to run
 
 logger = logging.getLogger(__name__)
@@ -184,13 +185,18 @@ def note(env: BuildEnvironment, *names: str) -> None:
     """Note that the page being read depends on the figures or plots *names*."""
     metadata = env.metadata[env.docname]
     metadata[FIGURES] = sorted({*metadata.get(FIGURES, ()), *names})
-    if metadata.get(FINGERPRINT) != "":
-        metadata[FINGERPRINT] = fingerprint(env, metadata[FIGURES])
 
 
 def read_again(env: BuildEnvironment) -> None:
     """Let the page being read be read in the next build, too, and warn again."""
     env.metadata[env.docname][FINGERPRINT] = ""
+
+
+def add_fingerprint(app: Sphinx, _doctree: nodes.document) -> None:
+    """Note how the figures are that the page which was read depends on."""
+    metadata = app.env.metadata[app.env.docname]
+    if FIGURES in metadata:
+        metadata.setdefault(FINGERPRINT, fingerprint(app.env, metadata[FIGURES]))
 
 
 def fingerprint(env: BuildEnvironment, names: list[str]) -> str:
@@ -216,13 +222,15 @@ def define(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def outdated(
-    app: Sphinx,
+    _app: Sphinx,
     env: BuildEnvironment,
     _added: set[str],
     _changed: set[str],
     _removed: set[str],
 ) -> list[str]:
     """Return the pages that show other numbers than there are now."""
+    if turns.already_read():
+        return []
     found = []
     for docname, metadata in env.metadata.items():
         shown = metadata.get(SHOWN, {})
@@ -232,8 +240,6 @@ def outdated(
             if match
         }
         drawn = metadata.get(FIGURES, [])
-        if metadata.get(FINGERPRINT) == "" and app.builder.name in FROM_THE_SITE:
-            continue  # the site's build has just read it, and warned
         if (shown and shown != texts(env, names)) or (
             drawn and metadata[FINGERPRINT] != fingerprint(env, drawn)
         ):
@@ -245,6 +251,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Define the substitutions of a page when it is read."""
     app.connect("builder-inited", load)
     app.connect("source-read", define)
+    app.connect("doctree-read", add_fingerprint)
     app.connect("env-get-outdated", outdated)
     return {
         "env_version": 1,

@@ -17,6 +17,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -27,6 +28,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 import sheet
+import turns
 from sections import Section
 
 SOCKET = "socket.socket"
@@ -290,6 +292,11 @@ def has_member(owner: str, name: str) -> bool:
     return inspect.isclass(found) and hasattr(found, name) and not name.startswith("_")
 
 
+# Of each file its code and the names in it: a key of env.metadata[docname].
+LISTED = "names in files"
+Listed = dict[str, tuple[str, set[str]]]
+
+
 class NameIndex(SphinxDirective):
     """A section for each module: its names, and the sections that use them."""
 
@@ -301,12 +308,15 @@ class NameIndex(SphinxDirective):
         self.env.note_dependency(str(current.root / "docs" / "sections.toml"))
         left_out = set(self.options.get("leave-out", "").split())
         users: dict[str, dict[str, list[Section]]] = defaultdict(dict)
+        listed: Listed = {}
+        self.env.metadata[self.env.docname][LISTED] = listed
         for section in current.written:
             path = current.root / "snippets" / f"{section.snippet}.py"
             if not path.is_file():
                 continue  # the page that shows it says so
-            self.env.note_dependency(str(path))
-            for name in names_in(path.read_text(encoding="utf-8")):
+            code = path.read_text(encoding="utf-8")
+            listed[str(path)] = (code, names_in(code))
+            for name in listed[str(path)][1]:
                 module = module_of(name)
                 if module not in left_out:
                     users[module].setdefault(name, []).append(section)
@@ -345,6 +355,33 @@ def link_to_library(name: str) -> nodes.Element:
     )
 
 
+def outdated(
+    _app: Sphinx,
+    env: BuildEnvironment,
+    _added: set[str],
+    _changed: set[str],
+    _removed: set[str],
+) -> list[str]:
+    """Return the pages that list other names than there are now in the files."""
+    if turns.already_read():
+        return []
+    return [
+        docname
+        for docname, metadata in env.metadata.items()
+        if not all(map(is_as_listed, metadata.get(LISTED, {}).items()))
+    ]
+
+
+def is_as_listed(file: tuple[str, tuple[str, set[str]]]) -> bool:
+    """Tell whether the names in *file* are those that are listed."""
+    path, (code, names) = file
+    try:
+        now = Path(path).read_text(encoding="utf-8")
+        return now == code or names_in(now) == names
+    except (OSError, SyntaxError):
+        return False
+
+
 def leave_plain(
     _app: Sphinx,
     _env: BuildEnvironment,
@@ -372,5 +409,10 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive."""
     app.setup_extension("sheet")
     app.add_directive("name-index", NameIndex)
+    app.connect("env-get-outdated", outdated)
     app.connect("missing-reference", leave_plain, priority=900)  # after intersphinx
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

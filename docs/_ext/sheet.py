@@ -8,6 +8,7 @@ itself clears, merges and saves.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 import results
 import sections
+import turns
 from results import Results
 from sections import Section, SectionsError
 from summary import Summary, summarise
@@ -53,6 +55,14 @@ class Sheet:
     def summary(self, section: Section) -> Summary:
         """Return what the results say about *section*."""
         return summarise(self.results.of_snippets, section)
+
+    @cached_property
+    def states(self) -> dict[str, str]:
+        """A text for each snippet that changes with what there is to show of it."""
+        return {
+            section.snippet: repr((section, self.summary(section)))
+            for section in self.sections
+        }
 
     def snippet_at(self, path: str | None) -> str | None:
         """Return the name of the snippet that *path* is, if it is one."""
@@ -102,9 +112,9 @@ def fingerprint(env: BuildEnvironment, snippets: Iterable[str] | None) -> str:
     """Return a text that changes with what there is to show of *snippets*."""
     sheet = of(env)
     shown: list[object] = [
-        (section, sheet.summary(section))
-        for section in sheet.sections
-        if snippets is None or section.snippet in snippets
+        state
+        for snippet, state in sheet.states.items()
+        if snippets is None or snippet in snippets
     ]
     if snippets is None:
         pages = {section.docname for section in sheet.sections} & env.found_docs
@@ -120,12 +130,31 @@ def outdated(
     _removed: set[str],
 ) -> list[str]:
     """Return the pages that show other results than there are now."""
+    if turns.already_read():
+        return []
     return [
         docname
         for docname, metadata in env.metadata.items()
         if FINGERPRINT in metadata
         and metadata[FINGERPRINT] != fingerprint(env, metadata.get(SNIPPETS))
     ]
+
+
+def in_order(env: BuildEnvironment, root: str) -> list[tuple[str, int]]:
+    """Return *root* and all pages below it, as the tables of contents list them.
+
+    Each comes with the number of pages that it is below.
+    """
+    found = {root: 0}
+
+    def add(page: str, depth: int) -> None:
+        for below in env.toctree_includes.get(page, []):
+            if below not in found:
+                found[below] = depth
+                add(below, depth + 1)
+
+    add(root, 1)
+    return list(found.items())
 
 
 def link_to_section(section: Section) -> addnodes.pending_xref:

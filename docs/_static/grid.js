@@ -4,7 +4,7 @@
 
 "use strict";
 
-const grids = [...document.querySelectorAll("table.grid")];
+const grids = [...document.querySelectorAll("table.checks")];
 
 function filter(words, count) {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);

@@ -382,9 +382,7 @@ def test_the_reference_leads_to_pythons_documentation(site: Path) -> None:
 
 def test_a_changed_snippet_changes_the_book(project: Path, build: Build) -> None:
     """A page that the site's build has read again is written again for the EPUB."""
-    extensions = (
-        "sphinx.ext.viewcode,status,overview,names,which,reference,mended,formats"
-    )
+    extensions = "sphinx.ext.viewcode,status,overview,names,which,reference,mended,book"
     settings = ("epub_copyright=none", "version=1", f"extensions={extensions}")
     options = [word for setting in settings for word in ("-D", setting)]
     build("html", *options)

@@ -3,10 +3,10 @@
 import logging
 
 import pytest
-from pygments import highlight  # type: ignore[import-untyped]
-from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
-from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
-from pygments.styles import get_style_by_name  # type: ignore[import-untyped]
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.styles import get_style_by_name
 
 import listings
 
@@ -43,6 +43,6 @@ def test_console(formatter: HtmlFormatter[str]) -> None:
 
 def test_rules(formatter: HtmlFormatter[str]) -> None:
     """The style sheet has its rules, and no comment."""
-    rules = formatter.get_token_style_defs(".highlight")
+    rules = formatter.get_token_style_defs(".highlight")  # type: ignore[no-untyped-call]
     assert ".highlight .k { color: #8045E5 }" in rules
     assert "/*" not in "".join(rules)
