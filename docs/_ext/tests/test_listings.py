@@ -1,6 +1,8 @@
 """A listing has markup for what is seen, and no other."""
 
 import logging
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pygments import highlight
@@ -9,6 +11,8 @@ from pygments.lexers import get_lexer_by_name
 from pygments.styles import get_style_by_name
 
 import listings
+
+Build = Callable[..., str]
 
 
 @pytest.fixture
@@ -46,3 +50,23 @@ def test_rules(formatter: HtmlFormatter[str]) -> None:
     rules = formatter.get_token_style_defs(".highlight")  # type: ignore[no-untyped-call]
     assert ".highlight .k { color: #8045E5 }" in rules
     assert "/*" not in "".join(rules)
+
+
+def test_a_listing_is_marked_up_once(project: Path, build: Build) -> None:
+    """The next build takes it from the last; of one that is wrong each build warns."""
+    page = project / "docs" / "plain.rst"
+    output = project / "build" / "html" / "plain.html"
+    text = "Plain\n=====\n\n.. code-block:: python\n\n   import os\n"
+    options = ("-D", "extensions=status,overview,reference,listings")
+    page.write_text(text, encoding="utf-8")
+    build("html", *options)
+    assert "import os" in output.read_text(encoding="utf-8")
+    kept = set(project.glob("build/doctrees/listings/*"))
+    [listing] = [path for path in kept if "import os" in path.read_text("utf-8")]
+    listing.write_text("as it was kept", encoding="utf-8")
+    for number in range(2):
+        more = f"{number}\n\n.. code-block:: python\n\n   a $ b\n"
+        page.write_text(f"{text}\n{more}", encoding="utf-8")
+        assert "a $ b" in build("html", *options, warnings=1)
+        assert "as it was kept" in output.read_text(encoding="utf-8")
+    assert kept == set(project.glob("build/doctrees/listings/*"))

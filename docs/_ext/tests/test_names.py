@@ -147,3 +147,8 @@ def test_the_index(project: Path, build: Build) -> None:
     html = output.read_text(encoding="utf-8")
     assert "os.kill" in html
     assert "os.fork" not in html
+    read = project / "build" / "doctrees" / "plain.doctree"
+    before = read.stat().st_mtime_ns
+    snippet.write_text('"""Shout!"""\nimport os\nos.kill\n', encoding="utf-8")
+    build("html")
+    assert before == read.stat().st_mtime_ns, "it was read again for the same names"

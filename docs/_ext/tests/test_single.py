@@ -1,9 +1,16 @@
 """The single page is all pages, with links, addresses and headings of its own."""
 
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from single import Joined, Part
 
+Build = Callable[..., str]
+
+OPTIONS = ("-D", "extensions=sphinx.ext.viewcode,status,overview,reference,single")
 FIRST = (
     '<h1 id="first">First<a href="#first">¶</a></h1>'
     '<a href="more/second.html">to a page</a>'
@@ -65,3 +72,32 @@ def test_listings_are_left_alone() -> None:
     """In a listing a quotation mark is &quot;, so it has no link and no address."""
     listing = "<pre>x = ' href=&quot;a.html&quot; id=&quot;b&quot;'</pre>"
     assert listing in Joined([Part("index", 0, listing)]).body
+
+
+def test_it_follows_the_pages(project: Path, build: Build) -> None:
+    """After a change of one page it is what it would be if all were built anew."""
+    written = project / "build" / "html" / "single" / "index.html"
+    build("html", *OPTIONS)
+    before = written.read_text(encoding="utf-8")
+    page = project / "docs" / "plain.rst"
+    with page.open("a", encoding="utf-8") as file:
+        file.write("\nSomething new.\n")
+    assert "0 added, 1 changed, 0 removed" in build("html", *OPTIONS)
+    after = written.read_text(encoding="utf-8")
+    assert "Something new." in after
+    assert "Something new." not in before
+    shutil.rmtree(project / "build")
+    build("html", *OPTIONS)
+    assert after == written.read_text(encoding="utf-8")
+
+
+def test_a_page_that_was_not_kept_is_written_again(project: Path, build: Build) -> None:
+    """A site that was built without the single page gets it whole."""
+    build("html", "-D", "extensions=status,overview,reference")
+    build("html", *OPTIONS)
+    shutil.rmtree(project / "build" / "doctrees" / "bodies")
+    build("html", *OPTIONS)
+    path = project / "build" / "html" / "single" / "index.html"
+    text = path.read_text(encoding="utf-8")
+    for page in ("index", "cheatsheet/tcp", "plain", "reference", "results"):
+        assert 1 == text.count(f'<span id="document-{page}"></span>')
