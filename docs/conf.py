@@ -53,7 +53,7 @@ html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["measured.css", "site.css", ("print.css", {"media": "print"})]
-html_js_files = [("grid.js", {"loading_method": "defer"})]
+html_js_files = [("grid.js", {"defer": "defer"})]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_show_copyright = False
@@ -76,7 +76,7 @@ epub_copyright = "under the MIT licence"
 epub_description = metadata["description"]
 epub_identifier = epub_uid = "python-socket-cheat-sheet"
 epub_show_urls = "no"  # after each link: the reader can follow it
-epub_exclude_files = ["formats.xhtml"]
+epub_exclude_files = ["formats.xhtml", ".buildinfo.bak"]  # after a change here
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

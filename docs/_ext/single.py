@@ -95,7 +95,7 @@ class Joined:
         target = posixpath.join(posixpath.dirname(page), path) if path else page
         target = posixpath.normpath(target).removesuffix(".html")
         if target == PAGE:
-            return address
+            return address if page == PAGE else f"#document-{self.parts[0].page}"
         if target in self.pages:
             name = self.renamed.get((target, unquote(anchor)), anchor)
             return f"#{name or f'document-{target}'}"

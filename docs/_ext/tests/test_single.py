@@ -25,6 +25,7 @@ SECOND = (
     '<img src="../_images/x.svg" /><source srcset="../_images/y.svg" />'
     '<a href="third%20file.py?v=1#L2">file</a>'
     '<a href="https://docs.python.org/3/a.html#b">elsewhere</a>'
+    '<a href="../single/index.html">all</a>'
 )
 
 
@@ -39,8 +40,9 @@ def test_links(joined: Joined) -> None:
     first, _, second = joined.body.partition('id="document-more/second"')
     for link in ("#first", "#document-more/second", "#only", "#more-second-same"):
         assert f'<a href="{link}">' in first
-    for link in ("#more-second-same", "#document-index", "#same"):
+    for link in ("#more-second-same", "#same"):
         assert f'<a href="{link}">' in second
+    assert 2 == second.count('<a href="#document-index">')
     assert '<img src="../_images/x.svg" />' in second
     assert '<source srcset="../_images/y.svg" />' in second
     assert '<a href="../more/third%20file.py?v=1#L2">' in second
