@@ -191,15 +191,34 @@ def by_version(environment: Environment) -> list[tuple[int, str]]:
 
 
 def place(results: Sequence[Result]) -> str:
-    """Return on what and when *results* were obtained, and what was emulated."""
+    """Return on what and when *results* were obtained, and what was emulated.
+
+    A kernel that ran for what was emulated alone is named as what was emulated.
+    """
     environments = environments_of(results)
+    own = environments_of(result for result in results if not result.emulated)
     parts = [
-        listing(list(dict.fromkeys(getattr(env, name) for env in environments)))
-        for name in ("python", "kernel", "openssl")
+        versions(environment.python for environment in environments),
+        versions(environment.kernel for environment in own or environments),
+        versions(environment.openssl for environment in environments),
+        listing(sorted({result.date for result in results})),
     ]
-    parts.append(listing(sorted({result.date for result in results})))
-    parts += sorted({result.emulated for result in results} - {""})
-    return ", ".join(parts)
+    emulated = sorted({result.emulated for result in results} - {""})
+    return ", ".join(parts) + (f"; emulated: {listing(emulated)}" if emulated else "")
+
+
+def versions(names: Iterable[str]) -> str:
+    """Return *names* in one phrase, which has a first word that all have once.
+
+    >>> versions(["CPython 3.11.7", "CPython 3.13.0", "CPython 3.11.7"])
+    'CPython 3.11.7 and 3.13.0'
+    >>> versions(["CPython 3.11.7", "PyPy 7.3"])
+    'CPython 3.11.7 and PyPy 7.3'
+    """
+    found = list(dict.fromkeys(names))
+    if len({name.partition(" ")[0] for name in found}) == 1:
+        found[1:] = [name.partition(" ")[2] for name in found[1:]]
+    return listing(found)
 
 
 def remarks(results: Sequence[Result]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from contracts import event_loop, stream
 from support.server import run
 
 IS_NATIVE = hasattr(select, "kqueue")
-EMULATED = None if IS_NATIVE else "kqueue emulated on Linux"
+EMULATED = None if IS_NATIVE else "kqueue on Linux"
 RUNNER = None if IS_NATIVE else "tests/support/run_on_kqueue"
 
 TestStream = stream.crowded("kqueue_server", runner=RUNNER, emulated=EMULATED)

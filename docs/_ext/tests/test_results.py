@@ -48,7 +48,7 @@ def test_all_properties_are_kept(project: Path, report: Report) -> None:
             "contract": "stream",
             "check": "It echoes.",
             "checks": "2",
-            "emulated": "kqueue emulated on Linux",
+            "emulated": "kqueue on Linux",
             "name": "test_it[fe80::1%lo]",
         },
     )
@@ -64,7 +64,7 @@ def test_all_properties_are_kept(project: Path, report: Report) -> None:
             ),
             outcome="passed",
             reason="",
-            emulated="kqueue emulated on Linux",
+            emulated="kqueue on Linux",
             date="2026-11-21",
             changed=(),
             checks=2,

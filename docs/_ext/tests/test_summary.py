@@ -6,7 +6,7 @@ import pytest
 
 from results import Environment, Result
 from sections import Section
-from summary import cell, environments_of, listing, remarks, summarise, telling
+from summary import cell, environments_of, listing, place, remarks, summarise, telling
 
 OLD = Environment("CPython 3.9.1", "Linux 6.1", "OpenSSL 3.0")
 NEW = Environment("CPython 3.13.0", "Linux 6.1", "OpenSSL 3.0")
@@ -191,6 +191,18 @@ def test_what_tells_environments(
 def test_environments_are_in_order() -> None:
     """CPython 3.9 comes before 3.13."""
     assert [OLD, NEW] == environments_of([result(), result(environment=OLD)])
+
+
+def test_place() -> None:
+    """It names each version once, and what stood in for a part of the system."""
+    found = [result(), result(environment=OLD), result(environment=GUEST, emulated="a")]
+    expected = "CPython 3.9.1 and 3.13.0, Linux 6.1, OpenSSL 3.0, 2026-11-21"
+    assert f"{expected}; emulated: a" == place(found)
+    assert expected == place(found[:2])
+    assert (
+        "CPython 3.13.0, Linux 5.0 (guest), OpenSSL 3.0, 2026-11-21; emulated: a"
+        == place(found[2:])
+    )
 
 
 def test_remarks_merge_environments() -> None:
