@@ -259,8 +259,7 @@ def warn_of_closed_namespaces(session: nox.Session) -> None:
 def live(session: nox.Session) -> None:
     """Serve the pages on 127.0.0.1 and rebuild them at every change.
 
-    The pages alone: the links to the other formats lead nowhere here, but in what
-    ``docs`` builds.
+    All but the EPUB, to which the link leads nowhere here, but in what ``docs`` builds.
     """
     install(session, "live")
     session.run(
