@@ -11,6 +11,7 @@ import argparse
 import gc
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -51,6 +52,7 @@ def start(
         return child
     status = 1
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         import sphinx.cmd.build
 
         import turns
@@ -83,6 +85,7 @@ def build(site: Path, options: list[str]) -> int:
     is_read = partial(os.read, wait_for, 1)
     second = start("epub", book, read, [*options, "-q"], before_reading=is_read)
     os.close(wait_for)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the builders say that, and end
     worst = max(wait(first), wait(second))
     if (book / EPUB).exists():
         shutil.copyfile(book / EPUB, site / EPUB)
@@ -107,6 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("site", type=Path, help="the folder of the site")
     args, options = parser.parse_known_args()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends quietly what has not begun
     load()
     sys.exit(build(args.site, options))
 

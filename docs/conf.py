@@ -29,7 +29,7 @@ extensions = [
     "reference",
     "consoles",
     *("single", "book", "markdown", "llms", "archive"),
-    *("turns", "templates"),
+    *("turns", "fresh", "templates"),
     *("measurements", "measured", "conclusions"),
     *("lean", "mended"),
     "listings",

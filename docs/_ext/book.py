@@ -1,9 +1,8 @@
 """What the EPUB needs to be right, which is made of the pages of the site.
 
 Sphinx's own builder makes it of what the site's build has read (docs/build.py says in
-which order). This mends what that leaves wrong: links to what only the site has, its
-styles and files, and pages that a builder which does not read them itself takes for up
-to date.
+which order). This mends what that leaves wrong: links to what only the site has, and
+its styles and files.
 """
 
 import posixpath
@@ -20,24 +19,6 @@ import downloads
 
 EPUB = "epub"
 EPUB_STYLES = {"epub.css", "pygments.css"}  # Sphinx's own
-
-
-def forget_outdated(app: Sphinx) -> None:
-    """Remove the pages of the EPUB that are older than what was read of them.
-
-    Sphinx compares them with the .rst file alone; but a snippet or the results may
-    have changed, and the build of the site has read the page again for that. A page
-    whose .rst file is gone would stay in the book.
-    """
-    if app.builder.name != EPUB:
-        return
-    for written in Path(app.outdir).rglob("*.xhtml"):
-        page = written.relative_to(app.outdir)
-        source = (Path(app.srcdir) / page).with_suffix(".rst")
-        read = (Path(app.doctreedir) / page).with_suffix(".doctree")
-        kept = source.exists() and read.exists()
-        if not kept or written.stat().st_mtime < read.stat().st_mtime:
-            written.unlink()
 
 
 def leave_out_static(app: Sphinx) -> None:
@@ -90,7 +71,7 @@ def drop_copies(app: Sphinx, _exception: Exception | None) -> None:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register what mends the pages, after all that adds links to them."""
     app.setup_extension("downloads")
-    app.connect("builder-inited", forget_outdated)
+    app.setup_extension("fresh")
     app.connect("builder-inited", leave_out_static)
     app.connect("html-page-context", leave_out_styles)
     app.connect("doctree-resolved", drop_links, priority=900)
