@@ -10,6 +10,7 @@ The Debian package is ``user-mode-linux``. ``guest.sh`` is the first process ins
 Source: https://docs.kernel.org/virt/uml/user_mode_linux_howto_v2.html
 """
 
+import contextlib
 import os
 import re
 import shlex
@@ -18,7 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,24 +124,51 @@ def boot(program: str, job: Path, deadline: float) -> str:
         *("rootflags=/", "rw", "quiet", f"init={job / 'init'}", f"job={job}"),
         *("con=null", "con0=null,fd:1", "ssl=null", "panic=-1"),
     ]
-    with subprocess.Popen(
-        argv,
-        env={"HOME": str(job), "TMPDIR": memory_folder(), "PATH": os.defpath},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
+    process = None
+    with contextlib.ExitStack() as stack:
         try:
+            with held_back(signal.SIGINT, signal.SIGTERM):
+                process = stack.enter_context(
+                    subprocess.Popen(
+                        argv,
+                        env={
+                            "HOME": str(job),
+                            "TMPDIR": memory_folder(),
+                            "PATH": os.defpath,
+                        },
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
+                )
             console = process.communicate(timeout=deadline)[0]
         except subprocess.TimeoutExpired:
+            assert process is not None
             end(process)
             console = process.communicate()[0]
             console += f"\nended from outside after {deadline:g} s\n".encode()
         except BaseException:
-            end(process)
+            if process is not None:
+                end(process)
             raise
     return console.decode(errors="replace")
+
+
+@contextlib.contextmanager
+def held_back(*numbers: signal.Signals) -> Iterator[None]:
+    """Let these signals wait: Popen forgets what it started where one interrupts it."""
+    came: list[int] = []
+    before = {
+        n: signal.signal(n, lambda number, _: came.append(number)) for n in numbers
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for late in came:
+            signal.raise_signal(late)
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
