@@ -5,20 +5,27 @@ needs no more than that, is written at the same time. Sphinx is loaded once, and
 results of the tests are read once, beside it: each builder runs in a fork of this
 process, so that what one registers does not disturb the other. The builder of the EPUB
 gets ready while the pages are read.
+
+A build that follows one that failed, or that was ended, reads all pages again: so it
+finds what that one found, and takes nothing half-written for done.
 """
 
 import argparse
+import contextlib
+import fcntl
 import gc
 import os
 import shutil
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TextIO
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -35,6 +42,7 @@ LOADED = (
     "furo",
 )
 EPUB = "python-socket-cheat-sheet.epub"
+ENVIRONMENT = "environment.pickle"  # where Sphinx keeps what it has read
 
 
 def start(
@@ -62,6 +70,8 @@ def start(
         status = sphinx.cmd.build.main([*arguments, str(DOCS), str(out)])
         sys.stdout.flush()
         sys.stderr.flush()
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(status)
 
@@ -72,24 +82,44 @@ def wait(child: int) -> int:
     return status if status >= 0 else 1
 
 
-def build(site: Path, options: list[str]) -> int:
+def tell(done: int) -> None:
+    """Tell through *done* that the pages are read."""
+    os.write(done, b".")
+    os.close(done)
+
+
+def until_read(wait_for: int) -> None:
+    """Wait until *wait_for* tells that the pages are read; end if they never are."""
+    if not os.read(wait_for, 1):
+        os._exit(0)  # the one that failed says why, and its status counts
+
+
+def build(site: Path, read: Path, options: list[str]) -> int:
     """Build all formats into *site*; return the worst exit status of the builders.
 
-    What need not be published is kept beside it, for the next build.
+    What need not be published is kept beside it, for the next build, and what was read
+    of the pages in the folder *read*.
     """
-    read = site.parent / "doctrees"
     book = site.parent / "epub"
-    wait_for, done = os.pipe()  # closed, at the latest by the end of the process
-    first = start("html", site, read, options, when_read=partial(os.close, done))
+    wait_for, done = os.pipe()
+    first = start("html", site, read, options, when_read=partial(tell, done))
     os.close(done)
-    is_read = partial(os.read, wait_for, 1)
-    second = start("epub", book, read, [*options, "-q"], before_reading=is_read)
+    ready = partial(until_read, wait_for)
+    second = start("epub", book, read, [*options, "-q"], before_reading=ready)
     os.close(wait_for)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the builders say that, and end
+    signal.signal(signal.SIGTERM, lambda *_: end(first, second))
     worst = max(wait(first), wait(second))
-    if (book / EPUB).exists():
+    if worst == 0:
         shutil.copyfile(book / EPUB, site / EPUB)
     return worst
+
+
+def end(*children: int) -> None:
+    """End the processes *children*, as this one is asked to end."""
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            os.kill(child, signal.SIGTERM)
 
 
 def load() -> None:
@@ -105,14 +135,41 @@ def load() -> None:
     gc.set_threshold(100_000, 20, 100)  # and little of what a builder makes
 
 
+def begin(site: Path, read: Path) -> TextIO:
+    """Return a file that is there until a build has ended well, locked meanwhile.
+
+    Exits with one line where there can be no build.
+    """
+    try:
+        read.mkdir(parents=True, exist_ok=True)
+        again = (read / "unfinished").exists()
+        mark = (read / "unfinished").open("a", encoding="utf-8")
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if again:
+            (read / ENVIRONMENT).unlink(missing_ok=True)
+    except BlockingIOError:
+        sys.exit(f"another build writes {site}: wait until it has ended")
+    except OSError as error:
+        sys.exit(f"cannot build: {error}")
+    return mark
+
+
 def main() -> None:
     """Read the command line and build."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__.partition("\n")[0],
+        epilog="What else there is on the command line goes to sphinx-build.",
+    )
     parser.add_argument("site", type=Path, help="the folder of the site")
     args, options = parser.parse_known_args()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends quietly what has not begun
-    load()
-    sys.exit(build(args.site, options))
+    read = args.site.parent / "doctrees"
+    with begin(args.site, read) as mark:
+        load()
+        worst = build(args.site, read, options)
+        if worst == 0:
+            Path(mark.name).unlink()
+    sys.exit(worst)
 
 
 if __name__ == "__main__":

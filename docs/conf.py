@@ -71,12 +71,12 @@ html_sidebars = {  # furo's, but for the search, which is the browser's there
 # docs/build.py makes it from the same pages.
 epub_basename = "python-socket-cheat-sheet"
 epub_title = project
-epub_author = epub_publisher = "The authors of the Python socket cheat sheet"
+epub_author = epub_publisher = epub_contributor = f"The authors of the {project}"
 epub_copyright = "under the MIT licence"
 epub_description = metadata["description"]
 epub_identifier = epub_uid = "python-socket-cheat-sheet"
 epub_show_urls = "no"  # after each link: the reader can follow it
-epub_exclude_files = ["formats.xhtml", ".buildinfo.bak"]  # after a change here
+epub_exclude_files = ["formats.xhtml", ".buildinfo.bak"]  # Sphinx leaves the latter
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -130,7 +130,7 @@ for (const colorScheme of ["light", "dark"]) {
 
 test("the grid can be narrowed down", async () => {
   await page.goto(`${site.url}results.html`);
-  const rows = page.locator("table.grid tbody tr");
+  const rows = page.locator("table.checks tbody tr");
   const all = await rows.count();
   assert.ok(all > 10, `${all} rows: build the site with the results of the tests`);
   await page.getByLabel("Show the checks with").fill("ctrl-c");

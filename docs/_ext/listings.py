@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pygments
+import sphinx
 from pygments import highlight
 from pygments.filters import ErrorToken
 from pygments.formatters import HtmlFormatter
@@ -32,7 +33,10 @@ from sphinx.util.typing import ExtensionMetadata
 import kept
 
 KEPT = "listings"  # a folder beside what was read of the pages
-MADE_BY = (pygments.__version__, Path(__file__).read_text(encoding="utf-8"))
+MADE_BY = (
+    *(pygments.__version__, sphinx.__version__),
+    Path(__file__).read_text(encoding="utf-8"),
+)
 Token = tuple[_TokenType, str]
 
 
@@ -96,8 +100,9 @@ class Bridge(PygmentsBridge):
 
         try:
             find_lexer_class_by_name(lang)
-            styles = (self.formatter_args["style"], Formatter.dark)
-            made_of = (MADE_BY, styles, source, lang, opts, kwargs)
+            style = self.formatter_args["style"]
+            unseen = sorted(map(str, plain(style, Formatter.dark or style)))
+            made_of = (MADE_BY, unseen, source, lang, opts, kwargs)
             return kept.text(self.folder, made_of, make)
         except (ClassNotFound, ErrorToken):
             return super().highlight_block(

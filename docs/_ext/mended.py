@@ -40,7 +40,7 @@ def mend(
         body = body.replace(plain, focusable)
     if body:
         context["body"] = body
-    words = describe(doctree) or app.config.project
+    words = describe(doctree) or context.get("about") or app.config.project
     tag = f'<meta name="description" content="{html.escape(words)}" />'
     context["metatags"] = context.get("metatags", "") + tag
 

@@ -24,12 +24,15 @@ from docutils.parsers.rst import directives
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 import sheet
 import turns
 from sections import Section
+
+logger = logging.getLogger(__name__)
 
 SOCKET = "socket.socket"
 PAIR, EACH = "first of ", "each of "  # tuples of which the first, or each item, is one
@@ -315,7 +318,13 @@ class NameIndex(SphinxDirective):
             if not path.is_file():
                 continue  # the page that shows it says so
             code = path.read_text(encoding="utf-8")
-            listed[str(path)] = (code, names_in(code))
+            try:
+                listed[str(path)] = (code, names_in(code))
+            except SyntaxError as error:
+                logger.warning(
+                    "%s:%s: %s: mend it", path, error.lineno, error.msg, type="names"
+                )
+                continue
             for name in listed[str(path)][1]:
                 module = module_of(name)
                 if module not in left_out:
@@ -378,7 +387,7 @@ def is_as_listed(file: tuple[str, tuple[str, set[str]]]) -> bool:
     try:
         now = Path(path).read_text(encoding="utf-8")
         return now == code or names_in(now) == names
-    except (OSError, SyntaxError):
+    except (OSError, ValueError, SyntaxError):
         return False
 
 

@@ -108,7 +108,7 @@ def in_short(current: Sheet) -> str:
     number["to come"] = len(current.sections) - len(current.written)
     counts = [f"{count} {word}" for word, count in number.most_common() if count]
     counted = [result for summary in summaries for result in summary.counted]
-    where = f" They were run on {place(counted)}." if counted else ""
+    where = f" Tested on {place(counted)}." if counted else ""
     return f"{len(current.sections)} sections: {', '.join(counts)}.{where}"
 
 

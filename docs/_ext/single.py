@@ -3,7 +3,8 @@
 It is put together from what is written of each page, which is kept for it, so that one
 changed page does not cost the rendering of all. What has to be changed for it are
 links, which lead to the page itself instead of to another; addresses that several pages
-have; and the levels of the headings.
+have; and the levels of the headings. It is done in the text of what Sphinx, docutils
+and Pygments write, for the attributes by which they name addresses.
 """
 
 import posixpath
@@ -24,6 +25,7 @@ import sheet
 PAGE = "single/index"
 SITE = ".."  # from the single page, which is in a folder of the site
 KEPT = "bodies"  # a folder beside what was read of the pages
+LEFT_OUT = {"formats"}  # which leads from the other pages to this one
 WAY_BACK = (
     '<p class="way-back">The whole sheet on one page. '
     f'<a class="reference internal" href="{SITE}/index.html">The site</a>'
@@ -143,11 +145,13 @@ def join(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
         [
             Part(page, depth, kept_at(app.env, page).read_text(encoding="utf-8"))
             for page, depth in sheet.in_order(app.env, app.config.root_doc)
+            if page not in LEFT_OUT
         ]
     )
     title, end, rest = joined.body.partition("</h1>")
     context = {
-        "title": app.config.html_title,
+        "title": "The whole sheet on one page",
+        "about": f"{app.config.html_title}: every section, listing and transcript.",
         "body": f"{title}{end}{WAY_BACK}{rest}",
         "parents": [],
         "joined": joined,

@@ -95,7 +95,7 @@ def cut_short(results: Sequence[Result], contract: str) -> Iterator[str]:
     if not own:
         yield f'contract "{contract}" not run'
     lacking = 0
-    for run in runs_of(own):
+    for run in {result.run for result in own}:
         here = [result for result in own if result.run == run]
         checks = {result.check for result in here if result.checks}
         lacking = max(lacking, max(result.checks for result in here) - len(checks))
@@ -124,13 +124,12 @@ def verdict(results: Iterable[Result]) -> str:
 
 
 def tally(results: Sequence[Result]) -> str:
-    """Return how many of *results* had which outcome."""
+    """Return how many of *results* had which outcome, and how many were emulated."""
     number = Counter(result.outcome for result in results)
     words = [f"{number[word]} {word}" for word in reversed(OUTCOMES) if number[word]]
     emulated = sum(bool(result.emulated) for result in results)
-    if emulated:
-        words.append(f"{emulated} emulated")
-    return ", ".join(words) or NOT_RUN
+    text = ", ".join(words) or NOT_RUN
+    return f"{text} ({emulated} emulated)" if emulated else text
 
 
 def cell(

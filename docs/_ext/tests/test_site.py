@@ -145,7 +145,7 @@ def test_the_sheet_at_a_glance(project: Path, report: Report, build: Build) -> N
     shown = text(project, "index")
     counts = "3 sections: 1 passed in part, 1 failed, 1 not run"
     place = "CPython 3.13.0, Linux 6.1, OpenSSL 3.0, 2026-11-21"
-    assert f"{counts}. They were run on {place}." in " ".join(shown.split())
+    assert f"{counts}. Tested on {place}." in " ".join(shown.split())
     assert shown.index("Whisper (everywhere)") < shown.index("Shout (Linux)")
 
 
