@@ -77,8 +77,11 @@ def readme(app: Sphinx, files: dict[Section, Path]) -> str:
 
 
 def summary(path: Path) -> str:
-    """Return the first line of the docstring of *path*."""
-    module = ast.parse(path.read_text(encoding="utf-8"))
+    """Return the first line of the docstring of *path*; nothing if it is no Python."""
+    try:
+        module = ast.parse(path.read_bytes())
+    except SyntaxError:  # of which the index of names warns
+        return ""
     return (ast.get_docstring(module) or "").partition("\n")[0]
 
 

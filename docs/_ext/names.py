@@ -60,7 +60,7 @@ SOCKETS_ALONE = {
 } - COMMON
 
 
-def names_in(code: str) -> set[str]:
+def names_in(code: str | bytes) -> set[str]:
     """Return the names, such as ``socket.AF_INET``, that *code* uses."""
     reader = Reader()
     reader.read(ast.parse(code))
@@ -297,7 +297,7 @@ def has_member(owner: str, name: str) -> bool:
 
 # Of each file its code and the names in it: a key of env.metadata[docname].
 LISTED = "names in files"
-Listed = dict[str, tuple[str, set[str]]]
+Listed = dict[str, tuple[bytes, set[str]]]
 
 
 class NameIndex(SphinxDirective):
@@ -317,13 +317,12 @@ class NameIndex(SphinxDirective):
             path = current.root / "snippets" / f"{section.snippet}.py"
             if not path.is_file():
                 continue  # the page that shows it says so
-            code = path.read_text(encoding="utf-8")
+            code = path.read_bytes()
             try:
                 listed[str(path)] = (code, names_in(code))
             except SyntaxError as error:
-                logger.warning(
-                    "%s:%s: %s: mend it", path, error.lineno, error.msg, type="names"
-                )
+                where = f"{path}:{error.lineno or 1}"
+                logger.warning("%s: %s: mend it", where, error.msg, type="names")
                 continue
             for name in listed[str(path)][1]:
                 module = module_of(name)
@@ -381,13 +380,13 @@ def outdated(
     ]
 
 
-def is_as_listed(file: tuple[str, tuple[str, set[str]]]) -> bool:
+def is_as_listed(file: tuple[str, tuple[bytes, set[str]]]) -> bool:
     """Tell whether the names in *file* are those that are listed."""
     path, (code, names) = file
     try:
-        now = Path(path).read_text(encoding="utf-8")
+        now = Path(path).read_bytes()
         return now == code or names_in(now) == names
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, SyntaxError):
         return False
 
 

@@ -34,7 +34,7 @@ def add_status(app: Sphinx, doctree: nodes.document) -> None:
         snippet = current.snippet_at(listing.get("source"))
         if snippet is None:
             continue
-        if listing.astext() != Path(listing["source"]).read_text(encoding="utf-8"):
+        if listing.astext().encode() != Path(listing["source"]).read_bytes():
             logger.warning(
                 "this is not snippets/%s.py as it was tested: include the whole file,"
                 " without an option that leaves out or changes lines",

@@ -152,3 +152,22 @@ def test_the_index(project: Path, build: Build) -> None:
     snippet.write_text('"""Shout!"""\nimport os\nos.kill\n', encoding="utf-8")
     build("html")
     assert before == read.stat().st_mtime_ns, "it was read again for the same names"
+
+
+@pytest.mark.parametrize("code", [b"def (:\n", b"'\xff'\n", b"\0"])
+def test_a_file_that_is_no_python(project: Path, build: Build, code: bytes) -> None:
+    """It is warned of in one line that names the file; the others are listed."""
+    page = project / "docs" / "plain.rst"
+    page.write_text("Plain\n=====\n\n.. name-index::\n", encoding="utf-8")
+    (project / "docs" / "cheatsheet" / "tcp.rst").write_text(
+        "TCP\n===\n", encoding="utf-8"
+    )
+    (project / "docs" / "reference.rst").write_text("R\n=\n", encoding="utf-8")
+    (project / "snippets" / "echo_trial.py").write_bytes(code)
+    (project / "snippets" / "shout_trial.py").write_text("import os\nos.fork\n")
+    printed = build(
+        "html", warnings=3
+    )  # one for each of two sections that are not shown
+    assert re.search(r"echo_trial\.py:\d+: .+: mend it", printed)
+    html = (project / "build" / "html" / "plain.html").read_text(encoding="utf-8")
+    assert "os.fork" in html
