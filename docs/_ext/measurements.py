@@ -221,30 +221,19 @@ def define(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = "\n".join([source[0], "", *lines, ""])
 
 
-def outdated(
-    _app: Sphinx,
-    env: BuildEnvironment,
-    _added: set[str],
-    _changed: set[str],
-    _removed: set[str],
-) -> list[str]:
-    """Return the pages that show other numbers than there are now."""
-    if turns.already_read():
-        return []
-    found = []
-    for docname, metadata in env.metadata.items():
-        shown = metadata.get(SHOWN, {})
-        names = {
-            (match["figure"], match["kind"])
-            for match in (NAME.fullmatch(f"|{name}|") for name in shown)
-            if match
-        }
-        drawn = metadata.get(FIGURES, [])
-        if (shown and shown != texts(env, names)) or (
-            drawn and metadata[FINGERPRINT] != fingerprint(env, drawn)
-        ):
-            found.append(docname)
-    return found
+def shows_others(env: BuildEnvironment, metadata: dict[str, Any]) -> bool:
+    """Tell whether a page shows other numbers than there are now."""
+    shown = metadata.get(SHOWN, {})
+    names = {
+        (match["figure"], match["kind"])
+        for match in (NAME.fullmatch(f"|{name}|") for name in shown)
+        if match
+    }
+    drawn = metadata.get(FIGURES, [])
+    return bool(
+        (shown and shown != texts(env, names))
+        or (drawn and metadata[FINGERPRINT] != fingerprint(env, drawn))
+    )
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
@@ -252,7 +241,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("builder-inited", load)
     app.connect("source-read", define)
     app.connect("doctree-read", add_fingerprint)
-    app.connect("env-get-outdated", outdated)
+    turns.read_again_where(app, shows_others)
     return {
         "env_version": 1,
         "parallel_read_safe": True,

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -363,21 +364,9 @@ def link_to_library(name: str) -> nodes.Element:
     )
 
 
-def outdated(
-    _app: Sphinx,
-    env: BuildEnvironment,
-    _added: set[str],
-    _changed: set[str],
-    _removed: set[str],
-) -> list[str]:
-    """Return the pages that list other names than there are now in the files."""
-    if turns.already_read():
-        return []
-    return [
-        docname
-        for docname, metadata in env.metadata.items()
-        if not all(map(is_as_listed, metadata.get(LISTED, {}).items()))
-    ]
+def lists_others(_env: BuildEnvironment, metadata: dict[str, Any]) -> bool:
+    """Tell whether a page lists other names than there are now in the files."""
+    return not all(map(is_as_listed, metadata.get(LISTED, {}).items()))
 
 
 def is_as_listed(file: tuple[str, tuple[bytes, set[str]]]) -> bool:
@@ -417,7 +406,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive."""
     app.setup_extension("sheet")
     app.add_directive("name-index", NameIndex)
-    app.connect("env-get-outdated", outdated)
+    turns.read_again_where(app, lists_others)
     app.connect("missing-reference", leave_plain, priority=900)  # after intersphinx
     return {
         "env_version": 1,

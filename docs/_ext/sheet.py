@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from docutils import nodes
@@ -122,22 +123,11 @@ def fingerprint(env: BuildEnvironment, snippets: Iterable[str] | None) -> str:
     return hashlib.sha256(repr(shown).encode()).hexdigest()
 
 
-def outdated(
-    _app: Sphinx,
-    env: BuildEnvironment,
-    _added: set[str],
-    _changed: set[str],
-    _removed: set[str],
-) -> list[str]:
-    """Return the pages that show other results than there are now."""
-    if turns.already_read():
-        return []
-    return [
-        docname
-        for docname, metadata in env.metadata.items()
-        if FINGERPRINT in metadata
-        and metadata[FINGERPRINT] != fingerprint(env, metadata.get(SNIPPETS))
-    ]
+def shows_others(env: BuildEnvironment, metadata: dict[str, Any]) -> bool:
+    """Tell whether a page shows other results than there are now."""
+    return FINGERPRINT in metadata and (
+        metadata[FINGERPRINT] != fingerprint(env, metadata.get(SNIPPETS))
+    )
 
 
 def in_order(env: BuildEnvironment, root: str) -> list[tuple[str, int]]:
@@ -190,7 +180,7 @@ def resolve(
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Read the sheet before the pages."""
     app.connect("builder-inited", load)
-    app.connect("env-get-outdated", outdated)
+    turns.read_again_where(app, shows_others)
     app.connect("missing-reference", resolve)
     return {
         "env_version": 1,

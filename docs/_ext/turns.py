@@ -5,6 +5,7 @@ nothing that might have changed since.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
@@ -22,6 +23,19 @@ before_reading: Callable[[], object] | None = None
 def already_read() -> bool:
     """Tell whether another builder has just read the pages for this one."""
     return before_reading is not None
+
+
+def read_again_where(
+    app: Sphinx, is_outdated: Callable[[BuildEnvironment, dict[str, Any]], bool]
+) -> None:
+    """Let the one that reads read each page again of whose metadata this is true."""
+
+    def outdated(_app: Sphinx, env: BuildEnvironment, *_changes: set[str]) -> list[str]:
+        if already_read():
+            return []
+        return [name for name, data in env.metadata.items() if is_outdated(env, data)]
+
+    app.connect("env-get-outdated", outdated)
 
 
 def wait(_app: Sphinx, _config: Config) -> None:
