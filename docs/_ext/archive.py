@@ -80,7 +80,7 @@ def summary(path: Path) -> str:
     """Return the first line of the docstring of *path*; nothing if it is no Python."""
     try:
         module = ast.parse(path.read_bytes())
-    except SyntaxError:  # of which the index of names warns
+    except (SyntaxError, ValueError):  # of which the index of names warns
         return ""
     return (ast.get_docstring(module) or "").partition("\n")[0]
 

@@ -321,9 +321,10 @@ class NameIndex(SphinxDirective):
             code = path.read_bytes()
             try:
                 listed[str(path)] = (code, names_in(code))
-            except SyntaxError as error:
-                where = f"{path}:{error.lineno or 1}"
-                logger.warning("%s: %s: mend it", where, error.msg, type="names")
+            except (SyntaxError, ValueError) as error:  # of NUL, before CPython 3.11.4
+                where = f"{path}:{getattr(error, 'lineno', None) or 1}"
+                what = getattr(error, "msg", error)
+                logger.warning("%s: %s: mend it", where, what, type="names")
                 continue
             for name in listed[str(path)][1]:
                 module = module_of(name)
@@ -375,7 +376,7 @@ def is_as_listed(file: tuple[str, tuple[bytes, set[str]]]) -> bool:
     try:
         now = Path(path).read_bytes()
         return now == code or names_in(now) == names
-    except (OSError, SyntaxError):
+    except (OSError, SyntaxError, ValueError):
         return False
 
 

@@ -36,6 +36,8 @@ def setup(app):
     app.connect("write-started", hang)
 """
 
+pytestmark = pytest.mark.slow  # to see it once in CI is enough
+
 Build = Callable[..., tuple[int, str]]
 
 

@@ -165,9 +165,7 @@ def test_a_file_that_is_no_python(project: Path, build: Build, code: bytes) -> N
     (project / "docs" / "reference.rst").write_text("R\n=\n", encoding="utf-8")
     (project / "snippets" / "echo_trial.py").write_bytes(code)
     (project / "snippets" / "shout_trial.py").write_text("import os\nos.fork\n")
-    printed = build(
-        "html", warnings=3
-    )  # one for each of two sections that are not shown
+    printed = build("html", warnings=3)  # two of them of sections that are not shown
     assert re.search(r"echo_trial\.py:\d+: .+: mend it", printed)
     html = (project / "build" / "html" / "plain.html").read_text(encoding="utf-8")
     assert "os.fork" in html
