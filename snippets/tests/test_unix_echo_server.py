@@ -59,11 +59,13 @@ def leave_stale(path: str, kind: int = socket.SOCK_STREAM) -> None:
 
 
 def ask(path: str, payload: bytes = b"Hello") -> bytes:
-    """Return what the server at *path* answers to *payload*."""
+    """Return what the server at *path* answers to *payload*, once it has closed."""
     with unix_socket() as client:
         client.connect(path)
         client.sendall(payload)
-        return client.recv(len(payload), socket.MSG_WAITALL)
+        client.shutdown(socket.SHUT_WR)
+        with client.makefile("rb") as answer:
+            return answer.read()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
