@@ -279,6 +279,7 @@ class TlsContract:
     def test_ctrl_c_in_handshake(self) -> None:
         """Ctrl-C while a client shakes hands ends it within a second, quietly."""
         with self.means.started() as server:
+            self.means.check_becomes_idle(server)  # and has all that it opens
             before = server.process.num_fds()
             with self.raw_client(server) as client:
                 client.sendall(HELLO[:20])

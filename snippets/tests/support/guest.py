@@ -172,8 +172,13 @@ def held_back(*numbers: signal.Signals) -> Iterator[None]:
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """End the guest and all of its processes, which are of its session."""
+    """End the guest and all of its processes, which are of its session.
+
+    It has ended when this returns: Popen does not wait where a KeyboardInterrupt ends
+    its ``with`` block.
+    """
     os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def memory_folder() -> str:
