@@ -334,6 +334,12 @@ def test_the_single_page_has_no_dead_link(site: Path) -> None:
     assert not (site / "single" / "snippets").exists()
 
 
+def test_templates_are_kept(site: Path) -> None:
+    """What Jinja has compiled is there for the next build."""
+    kept = {path.suffix for path in (site.parent / "doctrees/templates").iterdir()}
+    assert {".cache"} == kept
+
+
 def test_the_formats_are_offered(site: Path) -> None:
     """The site has a page that leads to each of its other formats."""
     found = set(links(read(site / "formats.html")))

@@ -98,6 +98,7 @@ def test_a_page_that_was_not_kept_is_written_again(project: Path, build: Build) 
     build("html", "-D", "extensions=status,overview,reference")
     build("html", *OPTIONS)
     shutil.rmtree(project / "build" / "doctrees" / "bodies")
+    shutil.rmtree(project / "build" / "html" / "single")  # not to see the last build's
     build("html", *OPTIONS)
     path = project / "build" / "html" / "single" / "index.html"
     text = path.read_text(encoding="utf-8")
